@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+// One KCP conversation as a pure state machine: no I/O, no clock, no threads.
+#ifndef KCP_ENGINE_H
+#define KCP_ENGINE_H
+
+#include <kcp/blockpool.h>
+#include <kcp/bytes.h>
+#include <kcp/congestion.h>
+#include <kcp/receivequeue.h>
+#include <kcp/rtt.h>
+#include <kcp/sendqueue.h>
+#include <kcp/stats.h>
+#include <kcp/time.h>
+#include <kcp/wire.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+namespace kcp {
+
+struct Config
+{
+    std::uint32_t conv = 0;
+
+    // 0: timeouts double and start an eighth late; 1: they grow by half of the segment's own
+    // timeout; 2: by half of the conversation's rto.
+    std::uint8_t nodelay = 0;
+    // The granularity term of the rto, and the longest ACK delay when acksAreDelayed. 1 ms .. 5 s.
+    Duration interval = std::chrono::milliseconds(100);
+    std::uint32_t fastResend = 0; // 0 = off; else a segment passed this often is sent again
+    std::uint32_t fastLimit = 5; // no fast retransmission from this many transmissions on; 0 = no limit
+    CongestionControl congestionControl = CongestionControl::Classic;
+
+    std::uint32_t mtu = 1400; // bytes of a datagram, 50 .. 65507
+    std::uint32_t sendWindow = 32; // segments, 1 .. MaximumWindow
+    std::uint32_t receiveWindow = 128; // segments, 1 .. MaximumWindow
+
+    Duration minimumRto = Duration::zero(); // zero: 100 ms with nodelay 0, else 30 ms
+    std::uint32_t deadLink = 20; // transmissions of one segment; 0 = never
+    // Nothing acknowledged for so long although data is under way: the link is dead. Zero = never.
+    Duration deadLinkTime = std::chrono::seconds(60);
+
+    bool stream = false; // writes are joined and cut at will; else each send() is a message
+    bool acksAreDelayed = false; // ACKs wait up to interval for data to ride with
+
+    // Where the serial numbers start; both ends must agree. KCP starts at 0.
+    std::uint32_t initialSendSn = 0;
+    std::uint32_t initialReceiveSn = 0;
+
+    static constexpr std::uint32_t MinimumMtu = 50;
+    static constexpr std::uint32_t MaximumWindow = 65535;
+    // The original refuses messages of 128 fragments or more, since its receive window is 128.
+    static constexpr std::uint32_t DefaultMaximumFragments = 127;
+    std::uint32_t maximumFragments = DefaultMaximumFragments; // of a message, 1 .. 255
+
+    // The name of the first field that is out of its range, or nullptr.
+    const char *invalidField() const;
+};
+
+// The calling order, for any user:
+//
+//   - Give it what happened: handleDatagram() for each datagram, handleTimeout() when the time of
+//     pollTimeout() has come, send(), read() and the other commands at any time.
+//   - Then call pollTransmit() until it returns 0, then arm one timer for pollTimeout().
+//
+// handle*() never transmit and pollTransmit() never reads; nothing ever calls out. `now` must not
+// go back from one call to the next.
+class Engine
+{
+public:
+    // What one datagram did. All false when it was garbage.
+    struct Input
+    {
+        std::uint32_t segments = 0; // valid ones
+        bool malformed = false; // something in it was impossible and was dropped
+        bool wrongConversation = false; // the first segment belongs to another conversation
+        bool receivedData = false; // a data segment that was new
+        bool becameReadable = false; // something to read that was not there before
+        bool acknowledged = false; // something of ours was acknowledged for the first time
+        bool answeredProbe = false; // WINS while a WASK was unanswered
+        bool plausible = false; // every segment fits the state of the conversation
+
+        // A sign of life: plausible, and it advances, acknowledges or answers something.
+        // A replayed datagram is none.
+        bool alive() const
+        {
+            return plausible && (receivedData || acknowledged || answeredProbe);
+        }
+    };
+
+    // config must be valid (Config::invalidField() == nullptr). Without a pool the engine makes
+    // one of its own; a given pool must outlive it.
+    explicit Engine(const Config &config, BlockPool *pool = nullptr);
+    ~Engine();
+    Engine(const Engine &) = delete;
+    Engine &operator=(const Engine &) = delete;
+
+    // --- commands ---------------------------------------------------------------------------
+
+    // Queues data. In stream mode it is appended to the stream; else it is one message, possibly
+    // empty. False, and nothing queued, when a message needs more than maximumFragments fragments.
+    bool send(ByteView data);
+
+    // Takes up to buffer.size() bytes from the stream. Message boundaries are ignored.
+    std::size_t read(MutableBytes buffer);
+
+    // Copies bytes that read() would return from offset on, without taking them.
+    std::size_t peek(std::size_t offset, MutableBytes buffer) const;
+    // Drops up to size bytes; returns how many there were.
+    std::size_t skip(std::size_t size);
+    // How many bytes lie before and including the first occurrence of the byte among the first
+    // `limit` readable bytes; nothing when it is not there.
+    std::optional<std::size_t> findByte(std::uint8_t byte, std::size_t limit) const;
+
+    // The size of the next complete message; nothing when there is none.
+    std::optional<std::size_t> nextMessageSize() const;
+    // Takes the next complete message; nothing when there is none or the buffer is too small.
+    std::optional<std::size_t> receiveMessage(MutableBytes buffer);
+
+    // Puts a WASK into the next flush; every KCP answers with WINS.
+    void requestProbe();
+    // Puts a WINS into the next flush.
+    void requestWindowTell();
+
+    // Fails (false) outside MinimumMtu .. MaximumDatagramSize. What was sent before, and the rest
+    // of a message that was begun, keep their size: see maximumTransmitSize().
+    bool setMtu(std::uint32_t mtu);
+    bool setSendWindow(std::uint32_t segments);
+    bool setReceiveWindow(std::uint32_t segments);
+    bool setStream(bool stream); // for what is sent from now on
+    void setNoDelay(std::uint8_t nodelay);
+    bool setInterval(Duration interval);
+    void setFastResend(std::uint32_t fastResend);
+    void setFastLimit(std::uint32_t fastLimit);
+    void setMinimumRto(Duration minimumRto);
+    void setDeadLink(std::uint32_t transmissions, Duration time);
+    void setCongestionControl(CongestionControl kind);
+    void setConversation(std::uint32_t conv);
+    // Bytes that may wait for the application before the advertised window closes; 0 = only the
+    // receive window limits.
+    void setReceiveLimit(std::size_t bytes);
+    void setAcksAreDelayed(bool delayed) { m_config.acksAreDelayed = delayed; }
+
+    // --- handle -----------------------------------------------------------------------------
+
+    Input handleDatagram(Instant now, ByteView datagram);
+    void handleTimeout(Instant now);
+
+    // --- poll -------------------------------------------------------------------------------
+
+    // Writes one datagram of at most mtu bytes into the buffer and returns its size, or 0 when
+    // nothing is to be sent now. A segment that does not fit into the buffer waits for a larger
+    // one: offer maximumTransmitSize() bytes.
+    std::size_t pollTransmit(Instant now, MutableBytes buffer);
+
+    // When handleTimeout() wants to be called; Never when no timer is running. It takes for
+    // granted that pollTransmit() has returned 0.
+    Instant pollTimeout() const;
+
+    // --- getters ----------------------------------------------------------------------------
+
+    const Config &config() const { return m_config; }
+    const Stats &stats() const { return m_stats; }
+    const RttEstimator &rtt() const { return m_rtt; }
+    std::uint32_t conversation() const { return m_config.conv; }
+    std::uint32_t mss() const { return m_config.mtu - static_cast<std::uint32_t>(HeaderSize); }
+    std::size_t maximumTransmitSize() const;
+
+    // True once a segment was sent deadLink times, or deadLinkTime passed without a word.
+    bool isDead() const { return m_dead; }
+
+    std::uint32_t congestionWindow() const { return m_congestion->window(); }
+    std::uint32_t slowStartThreshold() const { return m_congestion->slowStartThreshold(); }
+    std::uint32_t peerWindow() const { return m_peerWindow; } // as last advertised, segments
+    std::uint32_t advertisedWindow() const; // what our segments carry now
+
+    std::size_t readableBytes() const { return m_receive.readableBytes(); }
+    bool isReadable() const; // read() or receiveMessage() would return something
+    std::size_t unsentBytes() const { return m_send.unsentBytes(); }
+    std::size_t unacknowledgedBytes() const { return m_send.unacknowledgedBytes(); } // sent ones
+    std::uint32_t unacknowledgedSegments() const { return m_send.flightSize(); }
+    // Unsent messages (or segments' worth of stream) and unacknowledged segments.
+    std::size_t waitingSegments() const;
+    bool isSendIdle() const { return m_send.isEmpty(); } // all that was sent is acknowledged
+    bool isProbing() const { return m_probeOutstanding; }
+
+private:
+    struct PendingAck
+    {
+        std::uint32_t sn;
+        std::uint32_t timestamp;
+    };
+    struct InputState;
+
+    void applyConfig();
+    void handlePush(const SegmentView &segment, Input &input);
+    void handleAck(Instant now, const SegmentHeader &header, InputState &state, Input &input);
+    void finishInput(Instant now, InputState &state, Input &input);
+    void detectLosses(Instant now);
+    void updateProbeTimer(Instant now);
+    void noteReadProgress(std::uint32_t windowBefore);
+    bool mayStartSegment() const;
+    bool acksAreDue(Instant now) const;
+    std::size_t writeAcks(MutableBytes buffer, SegmentHeader &header);
+    std::size_t writeProbes(Instant now, MutableBytes buffer, SegmentHeader &header);
+    std::size_t writeData(Instant now, MutableBytes buffer, SegmentHeader &header);
+
+    Config m_config;
+    std::unique_ptr<BlockPool> m_ownPool;
+    RttEstimator m_rtt;
+    std::unique_ptr<CongestionController> m_congestion;
+    SendQueue m_send;
+    ReceiveQueue m_receive;
+    PoolRing<PendingAck> m_acks;
+    Stats m_stats;
+
+    std::uint32_t m_peerWindow;
+    std::uint32_t m_peerUna; // the newest una of the peer, the one m_peerWindow came with
+    std::uint32_t m_fullTransmission = 0; // transmission number at the last loss reaction
+    Instant m_ackDeadline = Never;
+    Instant m_probeDeadline = Never; // next WASK to a closed window
+    Duration m_probeDelay{0};
+    Instant m_tellDeadline = Never; // next repetition of an unasked WINS
+    Instant m_lastProgress{}; // of the oldest outstanding data: for deadLinkTime
+    std::uint8_t m_tellsLeft = 0;
+    bool m_askWindow = false;
+    bool m_tellWindow = false;
+    bool m_probeOutstanding = false;
+    bool m_windowWasClosed = false; // we advertised 0
+    bool m_congestionLimited = false;
+    bool m_dead = false;
+};
+
+} // namespace kcp
+
+#endif // KCP_ENGINE_H

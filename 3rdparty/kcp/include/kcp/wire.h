@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// The 24-byte segment header of KCP, everything little-endian. No other file knows an offset.
+//
+//   conv u32 | cmd u8 | frg u8 | wnd u16 | ts u32 | sn u32 | una u32 | len u32 | data
+#ifndef KCP_WIRE_H
+#define KCP_WIRE_H
+
+#include <kcp/bytes.h>
+
+#include <optional>
+
+namespace kcp {
+
+enum class Command : std::uint8_t {
+    Push = 81, // data
+    Ack = 82, // acknowledges sn, echoes its ts
+    WindowAsk = 83, // WASK: asks for the receive window
+    WindowTell = 84, // WINS: tells the receive window
+};
+
+inline constexpr std::size_t HeaderSize = 24;
+
+// The largest payload of one IPv4 UDP datagram: the largest MTU that makes sense.
+inline constexpr std::size_t MaximumDatagramSize = 65507;
+
+struct SegmentHeader
+{
+    std::uint32_t conv = 0;
+    Command command = Command::Push;
+    std::uint8_t fragment = 0; // frg: fragments of the message still to come
+    std::uint16_t window = 0; // wnd: free receive window in segments
+    std::uint32_t timestamp = 0; // ts
+    std::uint32_t sn = 0;
+    std::uint32_t una = 0;
+};
+
+// A segment whose header and length have been checked against the datagram that holds it.
+struct SegmentView
+{
+    SegmentHeader header;
+    ByteView data;
+};
+
+enum class ParseError : std::uint8_t {
+    None,
+    End, // fewer than HeaderSize bytes are left: the datagram's regular end
+    WrongConversation,
+    BadLength, // len goes beyond the datagram
+    BadCommand,
+};
+
+// Takes one segment from the front of rest. The checks come in the order conv, len, cmd, as every
+// implementation makes them. On anything but ParseError::None rest and segment are left alone.
+inline ParseError parseSegment(std::uint32_t conv, ByteView &rest, SegmentView &segment)
+{
+    if (rest.size() < HeaderSize)
+        return ParseError::End;
+    const std::uint8_t *p = rest.data();
+    if (loadLittleEndian<std::uint32_t>(p) != conv)
+        return ParseError::WrongConversation;
+    const auto length = loadLittleEndian<std::uint32_t>(p + 20);
+    if (length > rest.size() - HeaderSize)
+        return ParseError::BadLength;
+    const std::uint8_t command = p[4];
+    if (command < static_cast<std::uint8_t>(Command::Push)
+        || command > static_cast<std::uint8_t>(Command::WindowTell))
+        return ParseError::BadCommand;
+    segment.header.conv = conv;
+    segment.header.command = static_cast<Command>(command);
+    segment.header.fragment = p[5];
+    segment.header.window = loadLittleEndian<std::uint16_t>(p + 6);
+    segment.header.timestamp = loadLittleEndian<std::uint32_t>(p + 8);
+    segment.header.sn = loadLittleEndian<std::uint32_t>(p + 12);
+    segment.header.una = loadLittleEndian<std::uint32_t>(p + 16);
+    segment.data = rest.subspan(HeaderSize, length);
+    rest = rest.subspan(HeaderSize + length);
+    return ParseError::None;
+}
+
+// Writes the HeaderSize bytes in front of a segment of the given length. The caller has checked
+// that they fit.
+inline void writeHeader(std::uint8_t *p, const SegmentHeader &header, std::uint32_t length)
+{
+    storeLittleEndian(p, header.conv);
+    p[4] = static_cast<std::uint8_t>(header.command);
+    p[5] = header.fragment;
+    storeLittleEndian(p + 6, header.window);
+    storeLittleEndian(p + 8, header.timestamp);
+    storeLittleEndian(p + 12, header.sn);
+    storeLittleEndian(p + 16, header.una);
+    storeLittleEndian(p + 20, length);
+}
+
+// The conversation id of a datagram, if it is long enough to hold a segment.
+inline std::optional<std::uint32_t> peekConversation(ByteView datagram)
+{
+    if (datagram.size() < HeaderSize)
+        return std::nullopt;
+    return loadLittleEndian<std::uint32_t>(datagram.data());
+}
+
+// Whether the datagram starts with a complete segment of any conversation.
+bool startsWithSegment(ByteView datagram);
+
+} // namespace kcp
+
+#endif // KCP_WIRE_H
