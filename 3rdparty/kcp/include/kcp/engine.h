@@ -13,6 +13,7 @@
 #include <kcp/time.h>
 #include <kcp/wire.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -29,7 +30,8 @@ struct Config
     std::uint8_t nodelay = 0;
     // The granularity term of the rto, and the longest ACK delay when acksAreDelayed. 1 ms .. 5 s.
     Duration interval = std::chrono::milliseconds(100);
-    std::uint32_t fastResend = 0; // 0 = off; else a segment passed this often is sent again
+    // 0 = off; else a segment passed this often is sent again. 0 .. MaximumFastResend.
+    std::uint32_t fastResend = 0;
     std::uint32_t fastLimit = 5; // no fast retransmission from this many transmissions on; 0 = no limit
     CongestionControl congestionControl = CongestionControl::Classic;
 
@@ -49,6 +51,7 @@ struct Config
     std::uint32_t initialSendSn = 0;
     std::uint32_t initialReceiveSn = 0;
 
+    static constexpr std::uint32_t MaximumFastResend = 16;
     static constexpr std::uint32_t MinimumMtu = 50;
     static constexpr std::uint32_t MaximumWindow = 65535;
     // The original refuses messages of 128 fragments or more, since its receive window is 128.
@@ -129,7 +132,9 @@ public:
     bool setMtu(std::uint32_t mtu);
     bool setSendWindow(std::uint32_t segments);
     bool setReceiveWindow(std::uint32_t segments);
-    bool setStream(bool stream); // for what is sent from now on
+    void setStream(bool stream); // for what is sent and read from now on
+    // The sending side alone: KCP's segments do not tell the receiver which mode they come from.
+    void setSendStream(bool stream) { m_config.stream = stream; }
     void setNoDelay(std::uint8_t nodelay);
     bool setInterval(Duration interval);
     void setFastResend(std::uint32_t fastResend);
@@ -184,7 +189,7 @@ public:
     // Unsent messages (or segments' worth of stream) and unacknowledged segments.
     std::size_t waitingSegments() const;
     bool isSendIdle() const { return m_send.isEmpty(); } // all that was sent is acknowledged
-    bool isProbing() const { return m_probeOutstanding; }
+    bool isProbing() const { return m_probesUnanswered > 0; }
 
 private:
     struct PendingAck
@@ -195,17 +200,19 @@ private:
     struct InputState;
 
     void applyConfig();
-    void handlePush(const SegmentView &segment, Input &input);
+    void handlePush(Instant now, const SegmentView &segment, InputState &state, Input &input);
     void handleAck(Instant now, const SegmentHeader &header, InputState &state, Input &input);
     void finishInput(Instant now, InputState &state, Input &input);
-    void detectLosses(Instant now);
-    void updateProbeTimer(Instant now);
-    void noteReadProgress(std::uint32_t windowBefore);
+    void detectLosses(Instant now, const InputState &state);
+    void judgeLink(Instant now, std::uint32_t tries);
+    void finishTransmit(Instant now);
+    void noteReadProgress();
+    bool hasDataToSend() const;
     bool mayStartSegment() const;
-    bool acksAreDue(Instant now) const;
-    std::size_t writeAcks(MutableBytes buffer, SegmentHeader &header);
-    std::size_t writeProbes(Instant now, MutableBytes buffer, SegmentHeader &header);
-    std::size_t writeData(Instant now, MutableBytes buffer, SegmentHeader &header);
+    std::size_t writeAcks(MutableBytes buffer, SegmentHeader header);
+    std::size_t writeProbes(Instant now, MutableBytes buffer, SegmentHeader header);
+    std::size_t writeData(Instant now, MutableBytes buffer, std::size_t size,
+                          SegmentHeader header);
 
     Config m_config;
     std::unique_ptr<BlockPool> m_ownPool;
@@ -216,20 +223,22 @@ private:
     PoolRing<PendingAck> m_acks;
     Stats m_stats;
 
+    std::size_t m_receiveLimit = 0;
     std::uint32_t m_peerWindow;
     std::uint32_t m_peerUna; // the newest una of the peer, the one m_peerWindow came with
-    std::uint32_t m_fullTransmission = 0; // transmission number at the last loss reaction
+    std::uint32_t m_fullTransmission; // first transmission after the last reaction to a loss
+    std::array<std::uint32_t, Config::MaximumFastResend> m_passed{}; // see detectLosses()
     Instant m_ackDeadline = Never;
     Instant m_probeDeadline = Never; // next WASK to a closed window
     Duration m_probeDelay{0};
     Instant m_tellDeadline = Never; // next repetition of an unasked WINS
-    Instant m_lastProgress{}; // of the oldest outstanding data: for deadLinkTime
+    Instant m_lastProgress{}; // for deadLinkTime: since when nothing was heard of what is under way
+    std::uint32_t m_probesUnanswered = 0;
     std::uint8_t m_tellsLeft = 0;
     bool m_askWindow = false;
     bool m_tellWindow = false;
-    bool m_probeOutstanding = false;
-    bool m_windowWasClosed = false; // we advertised 0
-    bool m_congestionLimited = false;
+    bool m_windowWasClosed = false; // we have told the peer of a window of 0
+    bool m_congestionLimited = false; // not the application was what kept data back
     bool m_dead = false;
 };
 

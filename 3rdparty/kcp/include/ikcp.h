@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* For programs that write #include "ikcp.h". */
+#include <kcp/ikcp.h>

@@ -1,0 +1,643 @@
+// SPDX-License-Identifier: MIT
+#include <kcp/engine.h>
+
+#include <algorithm>
+
+namespace kcp {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// A closed window is probed first after one rto, then 1.5 times later each time. The original
+// begins with 5 s, and stalls for that long when the one WINS is lost.
+constexpr Duration ShortestProbeDelay = 200ms;
+constexpr Duration LongestProbeDelay = 5s;
+
+// A WINS that nobody asked for is repeated so often, one rto apart, until data comes.
+constexpr std::uint8_t WindowTellRepeats = 3;
+
+// Old duplicates need no ACK of their own, since una covers them: so many may wait.
+constexpr std::uint32_t MaximumDuplicateAcks = 128;
+
+// A segment must have been sent this often before silence counts as a dead link: a program that
+// was stopped for minutes has not tried.
+constexpr std::uint32_t DeadLinkTries = 4;
+
+// Datagrams of a peer whose segments are larger than ours.
+constexpr std::uint32_t CommonMss = 1400;
+
+Duration defaultMinimumRto(std::uint8_t nodelay)
+{
+    return nodelay == 0 ? 100ms : 30ms;
+}
+
+} // namespace
+
+const char *Config::invalidField() const
+{
+    if (nodelay > 2)
+        return "nodelay";
+    if (interval < 1ms || interval > 5s)
+        return "interval";
+    if (fastResend > MaximumFastResend)
+        return "fastResend";
+    if (mtu < MinimumMtu || mtu > MaximumDatagramSize)
+        return "mtu";
+    if (sendWindow < 1 || sendWindow > MaximumWindow)
+        return "sendWindow";
+    if (receiveWindow < 1 || receiveWindow > MaximumWindow)
+        return "receiveWindow";
+    if (minimumRto < Duration::zero() || minimumRto > RttEstimator::MaximumRto)
+        return "minimumRto";
+    if (deadLinkTime < Duration::zero())
+        return "deadLinkTime";
+    if (maximumFragments < 1 || maximumFragments > 255)
+        return "maximumFragments";
+    return nullptr;
+}
+
+// What the segments of one datagram add up to; applied once at its end.
+struct Engine::InputState
+{
+    std::uint32_t una;
+    std::uint32_t newlyAcknowledged = 0;
+    std::uint32_t inFlight;
+    std::uint32_t newestTransmission = 0; // of the segments acknowledged
+    bool hasTransmission = false;
+    bool plausible = true;
+};
+
+Engine::Engine(const Config &config, BlockPool *pool)
+    : m_config(config),
+      m_ownPool(pool ? nullptr : std::make_unique<BlockPool>()),
+      m_rtt(config.minimumRto > Duration::zero() ? config.minimumRto
+                                                 : defaultMinimumRto(config.nodelay),
+            config.interval),
+      m_congestion(CongestionController::create(config.congestionControl,
+                                                config.mtu - HeaderSize, config.fastResend)),
+      m_send(pool ? pool : m_ownPool.get(), config.initialSendSn),
+      m_receive(pool ? pool : m_ownPool.get(), config.initialReceiveSn, config.stream),
+      m_acks(pool ? pool : m_ownPool.get()),
+      m_peerWindow(Config::DefaultMaximumFragments + 1),
+      m_peerUna(config.initialSendSn),
+      m_fullTransmission(m_send.transmissions())
+{
+    applyConfig();
+}
+
+Engine::~Engine() = default;
+
+// Hands on what the queues need to know of m_config.
+void Engine::applyConfig()
+{
+    m_send.setPolicy({m_config.nodelay, m_config.fastLimit, m_config.maximumFragments});
+    const std::size_t segmentBytes = std::max<std::size_t>(mss(), CommonMss);
+    m_receive.setLimits(m_config.receiveWindow, m_config.receiveWindow * segmentBytes);
+}
+
+// --- commands -------------------------------------------------------------------------------
+
+bool Engine::send(ByteView data)
+{
+    if (!m_config.stream
+        && data.size() > static_cast<std::size_t>(mss()) * m_config.maximumFragments)
+        return false;
+    m_send.append(data, m_config.stream);
+    return true;
+}
+
+std::size_t Engine::read(MutableBytes buffer)
+{
+    const std::size_t size = m_receive.read(buffer);
+    noteReadProgress();
+    return size;
+}
+
+std::size_t Engine::peek(std::size_t offset, MutableBytes buffer) const
+{
+    return m_receive.peek(offset, buffer);
+}
+
+std::size_t Engine::skip(std::size_t size)
+{
+    const std::size_t skipped = m_receive.skip(size);
+    noteReadProgress();
+    return skipped;
+}
+
+std::optional<std::size_t> Engine::findByte(std::uint8_t byte, std::size_t limit) const
+{
+    return m_receive.findByte(byte, limit);
+}
+
+std::optional<std::size_t> Engine::nextMessageSize() const
+{
+    return m_receive.nextMessageSize();
+}
+
+std::optional<std::size_t> Engine::receiveMessage(MutableBytes buffer)
+{
+    const std::optional<std::size_t> size = m_receive.receiveMessage(buffer);
+    if (size)
+        noteReadProgress();
+    return size;
+}
+
+// A peer that was told of a closed window is told when it opens again.
+void Engine::noteReadProgress()
+{
+    if (!m_windowWasClosed || advertisedWindow() == 0)
+        return;
+    m_windowWasClosed = false;
+    m_tellWindow = true;
+    m_tellsLeft = WindowTellRepeats;
+}
+
+void Engine::requestProbe()
+{
+    m_askWindow = true;
+}
+
+void Engine::requestWindowTell()
+{
+    m_tellWindow = true;
+}
+
+bool Engine::setMtu(std::uint32_t mtu)
+{
+    if (mtu < Config::MinimumMtu || mtu > MaximumDatagramSize)
+        return false;
+    m_config.mtu = mtu;
+    m_congestion->setMss(mss());
+    applyConfig();
+    return true;
+}
+
+bool Engine::setSendWindow(std::uint32_t segments)
+{
+    if (segments < 1 || segments > Config::MaximumWindow)
+        return false;
+    m_config.sendWindow = segments;
+    return true;
+}
+
+bool Engine::setReceiveWindow(std::uint32_t segments)
+{
+    if (segments < 1 || segments > Config::MaximumWindow)
+        return false;
+    m_config.receiveWindow = segments;
+    applyConfig();
+    noteReadProgress();
+    return true;
+}
+
+void Engine::setStream(bool stream)
+{
+    m_config.stream = stream;
+    m_receive.setStream(stream);
+}
+
+void Engine::setNoDelay(std::uint8_t nodelay)
+{
+    m_config.nodelay = std::min<std::uint8_t>(nodelay, 2);
+    m_rtt.setMinimumRto(m_config.minimumRto > Duration::zero()
+                                ? m_config.minimumRto
+                                : defaultMinimumRto(m_config.nodelay));
+    applyConfig();
+}
+
+bool Engine::setInterval(Duration interval)
+{
+    if (interval < 1ms || interval > 5s)
+        return false;
+    m_config.interval = interval;
+    m_rtt.setInterval(interval);
+    return true;
+}
+
+void Engine::setFastResend(std::uint32_t fastResend)
+{
+    m_config.fastResend = std::min(fastResend, Config::MaximumFastResend);
+    m_passed.fill(m_send.transmissions());
+}
+
+void Engine::setFastLimit(std::uint32_t fastLimit)
+{
+    m_config.fastLimit = fastLimit;
+    applyConfig();
+}
+
+void Engine::setMinimumRto(Duration minimumRto)
+{
+    m_config.minimumRto = std::clamp(minimumRto, Duration::zero(), RttEstimator::MaximumRto);
+    setNoDelay(m_config.nodelay);
+}
+
+void Engine::setDeadLink(std::uint32_t transmissions, Duration time)
+{
+    m_config.deadLink = transmissions;
+    m_config.deadLinkTime = time;
+}
+
+void Engine::setCongestionControl(CongestionControl kind)
+{
+    m_config.congestionControl = kind;
+    m_congestion = CongestionController::create(kind, mss(), m_config.fastResend);
+}
+
+void Engine::setConversation(std::uint32_t conv)
+{
+    m_config.conv = conv;
+}
+
+void Engine::setReceiveLimit(std::size_t bytes)
+{
+    m_receiveLimit = bytes;
+    noteReadProgress();
+}
+
+// --- getters --------------------------------------------------------------------------------
+
+std::uint32_t Engine::advertisedWindow() const
+{
+    std::uint32_t window = std::min(m_receive.freeWindow(), Config::MaximumWindow);
+    if (m_receiveLimit > 0) {
+        const std::size_t closed = m_receive.closedBytes();
+        const std::size_t room = m_receiveLimit > closed ? m_receiveLimit - closed : 0;
+        window = static_cast<std::uint32_t>(
+                std::min<std::size_t>(window, (room + mss() - 1) / mss()));
+    }
+    return window;
+}
+
+bool Engine::isReadable() const
+{
+    return m_config.stream ? m_receive.readableBytes() > 0
+                           : m_receive.nextMessageSize().has_value();
+}
+
+std::size_t Engine::waitingSegments() const
+{
+    return m_send.unsentSegments(mss()) + m_send.flightSize();
+}
+
+std::size_t Engine::maximumTransmitSize() const
+{
+    std::uint32_t largest = m_send.largestLength();
+    if (m_send.hasUnsent())
+        largest = std::max(largest, m_send.nextLength(mss()));
+    return std::max<std::size_t>(m_config.mtu, HeaderSize + largest);
+}
+
+// --- handle ---------------------------------------------------------------------------------
+
+Engine::Input Engine::handleDatagram(Instant now, ByteView datagram)
+{
+    Input input;
+    InputState state;
+    state.una = m_peerUna;
+    state.inFlight = m_send.flightSize();
+    const bool readable = isReadable();
+
+    SegmentView segment;
+    const std::size_t size = datagram.size();
+    ParseError error = ParseError::None;
+    while ((error = parseSegment(m_config.conv, datagram, segment)) == ParseError::None) {
+        const SegmentHeader &header = segment.header;
+        // Nobody can have what was never sent: a forged una must not release anything.
+        if (serialLess(m_send.next(), header.una)) {
+            input.malformed = true;
+            break;
+        }
+        ++input.segments;
+        // Only the newest word on the window counts, not one of a datagram that came late.
+        if (!serialLess(header.una, state.una)) {
+            state.una = header.una;
+            m_peerWindow = header.window;
+        } else if (serialLess(header.una, m_peerUna)) {
+            state.plausible = false;
+        }
+        switch (header.command) {
+        case Command::Push:
+            handlePush(now, segment, state, input);
+            break;
+        case Command::Ack:
+            handleAck(now, header, state, input);
+            break;
+        case Command::WindowAsk:
+            ++m_stats.probesIn;
+            m_tellWindow = true;
+            break;
+        case Command::WindowTell:
+            input.answeredProbe |= m_probesUnanswered > 0;
+            m_probesUnanswered = 0;
+            m_lastProgress = now;
+            break;
+        }
+    }
+    if (error == ParseError::WrongConversation && input.segments == 0)
+        input.wrongConversation = true;
+    else if (error != ParseError::End)
+        input.malformed = true;
+    if (input.malformed)
+        ++m_stats.malformedIn;
+    if (input.segments == 0)
+        return input;
+
+    ++m_stats.datagramsIn;
+    m_stats.bytesIn += size;
+    finishInput(now, state, input);
+    input.plausible = state.plausible && !input.malformed;
+    input.becameReadable = !readable && isReadable();
+    return input;
+}
+
+void Engine::handlePush(Instant now, const SegmentView &segment, InputState &state, Input &input)
+{
+    ++m_stats.segmentsIn;
+    const SegmentHeader &header = segment.header;
+    if (segment.data.size() > MaximumDatagramSize - HeaderSize) {
+        input.malformed = true;
+        return;
+    }
+    switch (m_receive.insert(header.sn, header.fragment, segment.data)) {
+    case ReceiveQueue::Result::Stored:
+        input.receivedData = true;
+        m_tellsLeft = 0;
+        m_tellDeadline = Never;
+        break;
+    case ReceiveQueue::Result::Duplicate:
+        ++m_stats.duplicatesIn;
+        if (m_acks.size() >= m_config.receiveWindow + MaximumDuplicateAcks) {
+            ++m_stats.droppedAcks;
+            return;
+        }
+        break;
+    case ReceiveQueue::Result::OutOfWindow:
+        ++m_stats.outOfWindowIn;
+        state.plausible = false;
+        return;
+    }
+    if (m_acks.isEmpty() && m_config.acksAreDelayed)
+        m_ackDeadline = now + m_config.interval;
+    m_acks.push({header.sn, header.timestamp});
+}
+
+void Engine::handleAck(Instant now, const SegmentHeader &header, InputState &state, Input &input)
+{
+    ++m_stats.acksIn;
+    if (!m_send.isOutstanding(header.sn)) {
+        if (!serialLess(header.sn, m_send.next())) {
+            input.malformed = true;
+            state.plausible = false;
+        }
+        return;
+    }
+    const SendQueue::Segment &segment = m_send.segment(header.sn);
+    const std::uint32_t lastTimestamp = wireTime(segment.lastSent);
+    if (header.timestamp == lastTimestamp) {
+        m_rtt.addSample(now - segment.lastSent);
+        if (!state.hasTransmission || serialLess(state.newestTransmission, segment.transmission))
+            state.newestTransmission = segment.transmission;
+        state.hasTransmission = true;
+    } else if (serialDistance(header.timestamp, segment.firstTimestamp) >= 0
+               && serialDistance(lastTimestamp, header.timestamp) > 0) {
+        // It answers an earlier transmission, whose time is known to the millisecond only.
+        const std::int32_t age = serialDistance(wireTime(now), header.timestamp);
+        m_rtt.addSample(std::chrono::milliseconds(age));
+    } // else the ts was never ours: no measurement
+    m_send.acknowledge(header.sn);
+    ++state.newlyAcknowledged;
+}
+
+// una, congestion control and losses, once per datagram.
+void Engine::finishInput(Instant now, InputState &state, Input &input)
+{
+    const std::uint32_t before = m_send.una();
+    if (state.una != m_peerUna) {
+        state.newlyAcknowledged += m_send.acknowledgeUntil(state.una);
+        m_peerUna = state.una;
+    }
+    if (m_peerWindow > 0)
+        m_probeDeadline = Never;
+    if (state.newlyAcknowledged == 0)
+        return;
+    m_send.releaseAcknowledged();
+    input.acknowledged = true;
+    m_lastProgress = now;
+    m_congestion->onAck({now, state.newlyAcknowledged, state.inFlight, m_send.una() != before,
+                         m_congestionLimited, m_rtt.srtt()});
+    if (state.hasTransmission && m_config.fastResend > 0)
+        detectLosses(now, state);
+}
+
+// Fast retransmission. Every datagram that acknowledges something counts once against every
+// segment sent before what it acknowledges, and a segment counted fastResend times is lost. So it
+// is enough to remember the fastResend newest transmissions acknowledged so far: all that was sent
+// before the oldest of these is lost, and stands at the head of its list. No segment is visited
+// to be counted.
+void Engine::detectLosses(Instant now, const InputState &state)
+{
+    std::uint32_t passed = state.newestTransmission;
+    for (std::uint32_t i = 0; i < m_config.fastResend; ++i) {
+        if (serialLess(m_passed[i], passed))
+            std::swap(m_passed[i], passed);
+    }
+    const SendQueue::Expired lost = m_send.loseSentBefore(m_passed[m_config.fastResend - 1]);
+    if (lost.count == 0)
+        return;
+    m_stats.fastRetransmissions += lost.count;
+    const bool newEpisode = !serialLess(lost.newestTransmission, m_fullTransmission);
+    m_congestion->onFastRetransmit({now, m_send.flightSize(), newEpisode});
+    if (newEpisode)
+        m_fullTransmission = m_send.transmissions();
+}
+
+void Engine::handleTimeout(Instant now)
+{
+    const SendQueue::Expired expired = m_send.expire(now, m_rtt.rto());
+    if (expired.count > 0) {
+        m_stats.timeoutRetransmissions += expired.count;
+        const bool newEpisode = !serialLess(expired.newestTransmission, m_fullTransmission);
+        m_congestion->onTimeout({now, m_send.flightSize(), newEpisode});
+        if (newEpisode)
+            m_fullTransmission = m_send.transmissions();
+        judgeLink(now, expired.mostTransmissions);
+    }
+    if (now >= m_probeDeadline) {
+        m_probeDeadline = Never; // armed again when the WASK leaves
+        m_askWindow = true;
+        judgeLink(now, m_probesUnanswered);
+    }
+    if (now >= m_tellDeadline) {
+        m_tellDeadline = Never;
+        m_tellWindow = true;
+    }
+}
+
+void Engine::judgeLink(Instant now, std::uint32_t tries)
+{
+    if (m_config.deadLink > 0 && tries >= m_config.deadLink)
+        m_dead = true;
+    if (m_config.deadLinkTime > Duration::zero() && tries >= DeadLinkTries
+        && now - m_lastProgress >= m_config.deadLinkTime)
+        m_dead = true;
+}
+
+// --- poll -----------------------------------------------------------------------------------
+
+Instant Engine::pollTimeout() const
+{
+    Instant deadline = std::min(m_probeDeadline, m_tellDeadline);
+    if (m_config.acksAreDelayed && !m_acks.isEmpty())
+        deadline = std::min(deadline, m_ackDeadline);
+    return std::min(deadline, m_send.nextDeadline(m_rtt.rto()));
+}
+
+std::size_t Engine::pollTransmit(Instant now, MutableBytes buffer)
+{
+    const bool sendsData = hasDataToSend();
+    const bool sendsAcks = !m_acks.isEmpty()
+            && (sendsData || !m_config.acksAreDelayed || now >= m_ackDeadline);
+    if (!sendsData && !sendsAcks && !m_askWindow && !m_tellWindow) {
+        finishTransmit(now);
+        return 0;
+    }
+    SegmentHeader header;
+    header.conv = m_config.conv;
+    header.window = static_cast<std::uint16_t>(advertisedWindow());
+    header.una = m_receive.next();
+    header.timestamp = wireTime(now);
+    m_windowWasClosed |= header.window == 0;
+
+    const MutableBytes datagram = buffer.first(std::min<std::size_t>(buffer.size(), m_config.mtu));
+    std::size_t size = 0;
+    if (sendsAcks)
+        size = writeAcks(datagram, header);
+    size += writeProbes(now, datagram.subspan(size), header);
+    if (sendsData)
+        size = writeData(now, buffer, size, header);
+    if (size > 0) {
+        ++m_stats.datagramsOut;
+        m_stats.bytesOut += size;
+    }
+    return size;
+}
+
+bool Engine::hasDataToSend() const
+{
+    if (m_send.firstLost())
+        return !m_congestion->limitsRetransmissions() || m_send.pipe() < m_congestion->window();
+    return m_send.hasUnsent() && mayStartSegment();
+}
+
+// Whether the windows let a new segment go.
+bool Engine::mayStartSegment() const
+{
+    const std::uint32_t next = m_send.next();
+    if (next - m_send.una() >= m_config.sendWindow || next - m_peerUna >= m_peerWindow)
+        return false;
+    const std::uint32_t window = m_congestion->window();
+    return m_congestion->limitsRetransmissions() ? m_send.pipe() < window
+                                                 : next - m_send.una() < window;
+}
+
+// An ACK for everything that came out of order and for the last that came in order; una covers
+// the rest.
+std::size_t Engine::writeAcks(MutableBytes buffer, SegmentHeader header)
+{
+    std::size_t size = 0;
+    header.command = Command::Ack;
+    while (!m_acks.isEmpty()) {
+        const PendingAck ack = m_acks.front();
+        if (m_acks.size() == 1 || !serialLess(ack.sn, header.una)) {
+            if (buffer.size() - size < HeaderSize)
+                return size;
+            header.sn = ack.sn;
+            header.timestamp = ack.timestamp;
+            writeHeader(buffer.data() + size, header, 0);
+            size += HeaderSize;
+            ++m_stats.acksOut;
+        }
+        m_acks.pop();
+    }
+    m_ackDeadline = Never;
+    return size;
+}
+
+std::size_t Engine::writeProbes(Instant now, MutableBytes buffer, SegmentHeader header)
+{
+    std::size_t size = 0;
+    header.sn = 0;
+    if (m_askWindow && buffer.size() >= HeaderSize) {
+        header.command = Command::WindowAsk;
+        writeHeader(buffer.data(), header, 0);
+        size += HeaderSize;
+        m_askWindow = false;
+        if (m_probesUnanswered++ == 0 && m_send.flightSize() == 0)
+            m_lastProgress = now;
+        ++m_stats.probesOut;
+    }
+    if (m_tellWindow && buffer.size() - size >= HeaderSize) {
+        header.command = Command::WindowTell;
+        writeHeader(buffer.data() + size, header, 0);
+        size += HeaderSize;
+        m_tellWindow = false;
+        if (m_tellsLeft > 0) {
+            --m_tellsLeft;
+            m_tellDeadline = now + m_rtt.rto();
+        }
+    }
+    return size;
+}
+
+// Fills the rest of the datagram: first what is to be sent again, then what is new.
+std::size_t Engine::writeData(Instant now, MutableBytes buffer, std::size_t size,
+                              SegmentHeader header)
+{
+    header.command = Command::Push;
+    while (hasDataToSend()) {
+        const std::optional<std::uint32_t> lost = m_send.firstLost();
+        const std::uint32_t length =
+                lost ? m_send.segment(*lost).length : m_send.nextLength(mss());
+        // What is larger than the MTU (see setMtu()) has a datagram to itself.
+        const std::size_t limit = size == 0 ? buffer.size()
+                                            : std::min<std::size_t>(buffer.size(), m_config.mtu);
+        if (size + HeaderSize + length > limit)
+            break;
+        const std::uint32_t sn = lost ? *lost : m_send.cut(mss());
+        const SendQueue::Segment &segment = m_send.segment(sn);
+        header.sn = sn;
+        header.fragment = segment.fragment;
+        writeHeader(buffer.data() + size, header, length);
+        m_send.copyPayload(segment, buffer.data() + size + HeaderSize);
+        size += HeaderSize + length;
+        if (m_send.pipe() == 0 && !lost && m_probesUnanswered == 0)
+            m_lastProgress = now;
+        m_send.markSent(sn, now);
+        ++m_stats.segmentsOut;
+    }
+    return size;
+}
+
+// Nothing more may leave now: notes what holds the rest back, and arms the probe while that is the
+// peer's closed window.
+void Engine::finishTransmit(Instant now)
+{
+    const bool waiting = m_send.hasUnsent() || m_send.firstLost();
+    m_congestionLimited = waiting && m_send.pipe() >= m_congestion->window();
+    if (m_peerWindow > 0 || !m_send.hasUnsent()) {
+        m_probeDeadline = Never;
+        m_probeDelay = Duration::zero();
+        return;
+    }
+    if (m_probeDeadline != Never)
+        return;
+    m_probeDelay = m_probeDelay == Duration::zero()
+            ? std::clamp(m_rtt.rto(), ShortestProbeDelay, LongestProbeDelay)
+            : std::min(m_probeDelay + m_probeDelay / 2, LongestProbeDelay);
+    m_probeDeadline = now + m_probeDelay;
+}
+
+} // namespace kcp
