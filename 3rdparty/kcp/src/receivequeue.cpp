@@ -60,11 +60,10 @@ ReceiveQueue::Result ReceiveQueue::insert(std::uint32_t sn, std::uint8_t fragmen
         return Result::Duplicate;
     if (static_cast<std::uint32_t>(distance) >= m_window)
         return Result::OutOfWindow;
-    // What comes early is held only within the budget; the next one in order may pass it once, so
-    // that a peer with larger segments than ours cannot stall.
-    const std::size_t closed = closedBytes();
-    const std::size_t incomplete = m_readableBytes - std::min(m_readableBytes, closed);
-    const std::size_t held = distance == 0 ? closed : m_heldBytes - incomplete + data.size();
+    // What is ready and what came early have the same budget each; the next one in order may pass
+    // it once, so that a peer with larger segments than ours cannot stall.
+    const std::size_t held =
+            distance == 0 ? closedBytes() : m_heldBytes - m_readableBytes + data.size();
     if (held > m_byteLimit) [[unlikely]]
         return Result::OutOfWindow;
 

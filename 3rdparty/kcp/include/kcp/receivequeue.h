@@ -32,7 +32,8 @@ public:
     ReceiveQueue(const ReceiveQueue &) = delete;
     ReceiveQueue &operator=(const ReceiveQueue &) = delete;
 
-    // The window in segments, and the most bytes that all of them together may hold.
+    // The window in segments, and the most bytes that the ready part and the reorder part may hold
+    // each.
     void setLimits(std::uint32_t window, std::size_t bytes);
     void setStream(bool stream);
 
