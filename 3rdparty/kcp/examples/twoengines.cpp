@@ -37,7 +37,8 @@ int main()
         server.handleTimeout(now);
         carry(client, server, now);
         carry(server, client, now);
-        size += server.read({ reinterpret_cast<std::uint8_t *>(&received[size]), text.size() - size });
+        size += server.read(
+                { reinterpret_cast<std::uint8_t *>(&received[size]), text.size() - size });
     }
     std::printf("%zu bytes in %d datagrams and %lld ms: %s\n", size, datagrams,
                 static_cast<long long>(now.time_since_epoch() / 1ms),

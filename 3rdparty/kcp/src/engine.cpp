@@ -62,7 +62,6 @@ struct Engine::InputState
 {
     std::uint32_t una;
     std::uint32_t newlyAcknowledged = 0;
-    std::uint32_t inFlight;
     std::uint32_t newestTransmission = 0; // of the segments acknowledged
     bool hasTransmission = false;
     bool plausible = true;
@@ -76,7 +75,7 @@ Engine::Engine(const Config &config, BlockPool *pool)
             config.interval),
       m_congestion(CongestionController::create(config.congestionControl,
                                                 config.mtu - HeaderSize, config.fastResend)),
-      m_send(pool ? pool : m_ownPool.get(), config.initialSendSn),
+      m_send(pool ? pool : m_ownPool.get(), config.initialSendSn, mss()),
       m_receive(pool ? pool : m_ownPool.get(), config.initialReceiveSn, config.stream),
       m_acks(pool ? pool : m_ownPool.get()),
       m_peerWindow(Config::DefaultMaximumFragments + 1),
@@ -94,6 +93,20 @@ void Engine::applyConfig()
     m_send.setPolicy({m_config.nodelay, m_config.fastLimit, m_config.maximumFragments});
     const std::size_t segmentBytes = std::max<std::size_t>(mss(), CommonMss);
     m_receive.setLimits(m_config.receiveWindow, m_config.receiveWindow * segmentBytes);
+    readCongestionWindow();
+}
+
+void Engine::readCongestionWindow()
+{
+    m_window = m_congestion->window();
+    m_windowLimitsAll = m_congestion->limitsRetransmissions();
+}
+
+void Engine::trim()
+{
+    m_send.trim();
+    m_receive.trim();
+    m_acks.trim();
 }
 
 // --- commands -------------------------------------------------------------------------------
@@ -136,18 +149,10 @@ std::optional<std::size_t> Engine::nextMessageSize() const
     return m_receive.nextMessageSize();
 }
 
-std::optional<std::size_t> Engine::receiveMessage(MutableBytes buffer)
-{
-    const std::optional<std::size_t> size = m_receive.receiveMessage(buffer);
-    if (size)
-        noteReadProgress();
-    return size;
-}
-
 // A peer that was told of a closed window is told when it opens again.
-void Engine::noteReadProgress()
+void Engine::tellOpenWindow()
 {
-    if (!m_windowWasClosed || advertisedWindow() == 0)
+    if (advertisedWindow() == 0)
         return;
     m_windowWasClosed = false;
     m_tellWindow = true;
@@ -170,6 +175,7 @@ bool Engine::setMtu(std::uint32_t mtu)
         return false;
     m_config.mtu = mtu;
     m_congestion->setMss(mss());
+    m_send.setMss(mss());
     applyConfig();
     return true;
 }
@@ -244,6 +250,7 @@ void Engine::setCongestionControl(CongestionControl kind)
 {
     m_config.congestionControl = kind;
     m_congestion = CongestionController::create(kind, mss(), m_config.fastResend);
+    readCongestionWindow();
 }
 
 void Engine::setConversation(std::uint32_t conv)
@@ -259,34 +266,24 @@ void Engine::setReceiveLimit(std::size_t bytes)
 
 // --- getters --------------------------------------------------------------------------------
 
-std::uint32_t Engine::advertisedWindow() const
+// The window while setReceiveLimit() is in force.
+std::uint32_t Engine::limitedWindow(std::uint32_t window) const
 {
-    std::uint32_t window = std::min(m_receive.freeWindow(), Config::MaximumWindow);
-    if (m_receiveLimit > 0) {
-        const std::size_t closed = m_receive.closedBytes();
-        const std::size_t room = m_receiveLimit > closed ? m_receiveLimit - closed : 0;
-        window = static_cast<std::uint32_t>(
-                std::min<std::size_t>(window, (room + mss() - 1) / mss()));
-    }
-    return window;
-}
-
-bool Engine::isReadable() const
-{
-    return m_config.stream ? m_receive.readableBytes() > 0
-                           : m_receive.nextMessageSize().has_value();
+    const std::size_t closed = m_receive.closedBytes();
+    const std::size_t room = m_receiveLimit > closed ? m_receiveLimit - closed : 0;
+    return static_cast<std::uint32_t>(std::min<std::size_t>(window, (room + mss() - 1) / mss()));
 }
 
 std::size_t Engine::waitingSegments() const
 {
-    return m_send.unsentSegments(mss()) + m_send.flightSize();
+    return m_send.unsentSegments() + m_send.flightSize();
 }
 
 std::size_t Engine::maximumTransmitSize() const
 {
     std::uint32_t largest = m_send.largestLength();
     if (m_send.hasUnsent())
-        largest = std::max(largest, m_send.nextLength(mss()));
+        largest = std::max(largest, m_send.nextLength());
     return std::max<std::size_t>(m_config.mtu, HeaderSize + largest);
 }
 
@@ -297,7 +294,6 @@ Engine::Input Engine::handleDatagram(Instant now, ByteView datagram)
     Input input;
     InputState state;
     state.una = m_peerUna;
-    state.inFlight = m_send.flightSize();
     const bool readable = isReadable();
 
     SegmentView segment;
@@ -306,40 +302,31 @@ Engine::Input Engine::handleDatagram(Instant now, ByteView datagram)
     while ((error = parseSegment(m_config.conv, datagram, segment)) == ParseError::None) {
         const SegmentHeader &header = segment.header;
         // Nobody can have what was never sent: a forged una must not release anything.
-        if (serialLess(m_send.next(), header.una)) {
+        if (serialLess(m_send.next(), header.una)) [[unlikely]] {
             input.malformed = true;
             break;
         }
         ++input.segments;
         // Only the newest word on the window counts, not one of a datagram that came late.
-        if (!serialLess(header.una, state.una)) {
+        if (!serialLess(header.una, state.una)) [[likely]] {
             state.una = header.una;
             m_peerWindow = header.window;
         } else if (serialLess(header.una, m_peerUna)) {
             state.plausible = false;
         }
-        switch (header.command) {
-        case Command::Push:
+        if (header.command == Command::Push)
             handlePush(now, segment, state, input);
-            break;
-        case Command::Ack:
-            handleAck(now, header, state, input);
-            break;
-        case Command::WindowAsk:
-            ++m_stats.probesIn;
-            m_tellWindow = true;
-            break;
-        case Command::WindowTell:
-            input.answeredProbe |= m_probesUnanswered > 0;
-            m_probesUnanswered = 0;
-            m_lastProgress = now;
-            break;
-        }
+        else if (header.command == Command::Ack)
+            handleAck(now, header.sn, header.timestamp, state, input);
+        else
+            handleProbe(now, header.command, input);
     }
-    if (error == ParseError::WrongConversation && input.segments == 0)
-        input.wrongConversation = true;
-    else if (error != ParseError::End)
-        input.malformed = true;
+    if (error != ParseError::End) [[unlikely]] {
+        if (error == ParseError::WrongConversation && input.segments == 0)
+            input.wrongConversation = true;
+        else
+            input.malformed = true;
+    }
     if (input.malformed)
         ++m_stats.malformedIn;
     if (input.segments == 0)
@@ -347,36 +334,27 @@ Engine::Input Engine::handleDatagram(Instant now, ByteView datagram)
 
     ++m_stats.datagramsIn;
     m_stats.bytesIn += size;
-    finishInput(now, state, input);
+    if (m_peerWindow > 0)
+        m_probeDeadline = Never;
+    if (state.una != m_peerUna || state.newlyAcknowledged > 0)
+        finishAcks(now, state, input);
     input.plausible = state.plausible && !input.malformed;
     input.becameReadable = !readable && isReadable();
     return input;
 }
 
-void Engine::handlePush(Instant now, const SegmentView &segment, InputState &state, Input &input)
+inline void Engine::handlePush(Instant now, const SegmentView &segment, InputState &state,
+                               Input &input)
 {
     ++m_stats.segmentsIn;
     const SegmentHeader &header = segment.header;
-    if (segment.data.size() > MaximumDatagramSize - HeaderSize) {
-        input.malformed = true;
-        return;
-    }
-    switch (m_receive.insert(header.sn, header.fragment, segment.data)) {
-    case ReceiveQueue::Result::Stored:
+    const ReceiveQueue::Result result =
+            m_receive.insert(header.sn, header.fragment, segment.data);
+    if (result == ReceiveQueue::Result::Stored) [[likely]] {
         input.receivedData = true;
         m_tellsLeft = 0;
         m_tellDeadline = Never;
-        break;
-    case ReceiveQueue::Result::Duplicate:
-        ++m_stats.duplicatesIn;
-        if (m_acks.size() >= m_config.receiveWindow + MaximumDuplicateAcks) {
-            ++m_stats.droppedAcks;
-            return;
-        }
-        break;
-    case ReceiveQueue::Result::OutOfWindow:
-        ++m_stats.outOfWindowIn;
-        state.plausible = false;
+    } else if (!acceptDuplicate(result, state)) {
         return;
     }
     if (m_acks.isEmpty() && m_config.acksAreDelayed)
@@ -384,52 +362,78 @@ void Engine::handlePush(Instant now, const SegmentView &segment, InputState &sta
     m_acks.push({header.sn, header.timestamp});
 }
 
-void Engine::handleAck(Instant now, const SegmentHeader &header, InputState &state, Input &input)
+// A segment that was not stored: whether it is acknowledged all the same.
+bool Engine::acceptDuplicate(ReceiveQueue::Result result, InputState &state)
+{
+    if (result == ReceiveQueue::Result::OutOfWindow) {
+        ++m_stats.outOfWindowIn;
+        state.plausible = false;
+        return false;
+    }
+    ++m_stats.duplicatesIn;
+    if (m_acks.size() < m_config.receiveWindow + MaximumDuplicateAcks)
+        return true;
+    ++m_stats.droppedAcks;
+    return false;
+}
+
+void Engine::handleProbe(Instant now, Command command, Input &input)
+{
+    if (command == Command::WindowAsk) {
+        ++m_stats.probesIn;
+        m_tellWindow = true;
+        return;
+    }
+    input.answeredProbe |= m_probesUnanswered > 0;
+    m_probesUnanswered = 0;
+    m_lastProgress = now;
+}
+
+void Engine::handleAck(Instant now, std::uint32_t sn, std::uint32_t timestamp, InputState &state,
+                       Input &input)
 {
     ++m_stats.acksIn;
-    if (!m_send.isOutstanding(header.sn)) {
-        if (!serialLess(header.sn, m_send.next())) {
+    if (!m_send.isOutstanding(sn)) {
+        if (!serialLess(sn, m_send.next())) {
             input.malformed = true;
             state.plausible = false;
         }
         return;
     }
-    const SendQueue::Segment &segment = m_send.segment(header.sn);
-    const std::uint32_t lastTimestamp = wireTime(segment.lastSent);
-    if (header.timestamp == lastTimestamp) {
+    const SendQueue::Segment &segment = m_send.segment(sn);
+    if (timestamp == segment.lastTimestamp) [[likely]] {
         m_rtt.addSample(now - segment.lastSent);
         if (!state.hasTransmission || serialLess(state.newestTransmission, segment.transmission))
             state.newestTransmission = segment.transmission;
         state.hasTransmission = true;
-    } else if (serialDistance(header.timestamp, segment.firstTimestamp) >= 0
-               && serialDistance(lastTimestamp, header.timestamp) > 0) {
+    } else if (serialDistance(timestamp, segment.firstTimestamp) >= 0
+               && serialDistance(segment.lastTimestamp, timestamp) > 0) {
         // It answers an earlier transmission, whose time is known to the millisecond only.
-        const std::int32_t age = serialDistance(wireTime(now), header.timestamp);
+        const std::int32_t age = serialDistance(wireTime(now), timestamp);
         m_rtt.addSample(std::chrono::milliseconds(age));
     } // else the ts was never ours: no measurement
-    m_send.acknowledge(header.sn);
+    m_send.acknowledge(sn);
     ++state.newlyAcknowledged;
 }
 
 // una, congestion control and losses, once per datagram.
-void Engine::finishInput(Instant now, InputState &state, Input &input)
+void Engine::finishAcks(Instant now, InputState &state, Input &input)
 {
     const std::uint32_t before = m_send.una();
-    if (state.una != m_peerUna) {
-        state.newlyAcknowledged += m_send.acknowledgeUntil(state.una);
-        m_peerUna = state.una;
-    }
-    if (m_peerWindow > 0)
-        m_probeDeadline = Never;
+    const std::uint32_t inFlight = m_send.flightSize();
+    m_peerUna = state.una;
+    state.newlyAcknowledged += m_send.acknowledgeUntil(state.una);
     if (state.newlyAcknowledged == 0)
         return;
-    m_send.releaseAcknowledged();
     input.acknowledged = true;
     m_lastProgress = now;
-    m_congestion->onAck({now, state.newlyAcknowledged, state.inFlight, m_send.una() != before,
-                         m_congestionLimited, m_rtt.srtt()});
+    if (m_config.congestionControl != CongestionControl::Off) {
+        m_congestion->onAck({now, state.newlyAcknowledged, inFlight, m_send.una() != before,
+                             m_congestionLimited, m_rtt.srtt()});
+        readCongestionWindow();
+    }
     if (state.hasTransmission && m_config.fastResend > 0)
-        detectLosses(now, state);
+        detectLosses(now, state.newestTransmission);
 }
 
 // Fast retransmission. Every datagram that acknowledges something counts once against every
@@ -437,21 +441,22 @@ void Engine::finishInput(Instant now, InputState &state, Input &input)
 // is enough to remember the fastResend newest transmissions acknowledged so far: all that was sent
 // before the oldest of these is lost, and stands at the head of its list. No segment is visited
 // to be counted.
-void Engine::detectLosses(Instant now, const InputState &state)
+void Engine::detectLosses(Instant now, std::uint32_t passed)
 {
-    std::uint32_t passed = state.newestTransmission;
     for (std::uint32_t i = 0; i < m_config.fastResend; ++i) {
         if (serialLess(m_passed[i], passed))
             std::swap(m_passed[i], passed);
     }
-    const SendQueue::Expired lost = m_send.loseSentBefore(m_passed[m_config.fastResend - 1]);
-    if (lost.count == 0)
+    const std::uint32_t threshold = m_passed[m_config.fastResend - 1];
+    if (!m_send.hasSentBefore(threshold))
         return;
+    const SendQueue::Expired lost = m_send.loseSentBefore(threshold);
     m_stats.fastRetransmissions += lost.count;
     const bool newEpisode = !serialLess(lost.newestTransmission, m_fullTransmission);
     m_congestion->onFastRetransmit({now, m_send.flightSize(), newEpisode});
     if (newEpisode)
         m_fullTransmission = m_send.transmissions();
+    readCongestionWindow();
 }
 
 void Engine::handleTimeout(Instant now)
@@ -463,6 +468,7 @@ void Engine::handleTimeout(Instant now)
         m_congestion->onTimeout({now, m_send.flightSize(), newEpisode});
         if (newEpisode)
             m_fullTransmission = m_send.transmissions();
+        readCongestionWindow();
         judgeLink(now, expired.mostTransmissions);
     }
     if (now >= m_probeDeadline) {
@@ -495,57 +501,71 @@ Instant Engine::pollTimeout() const
     return std::min(deadline, m_send.nextDeadline(m_rtt.rto()));
 }
 
-std::size_t Engine::pollTransmit(Instant now, MutableBytes buffer)
+std::size_t Engine::transmit(Instant now, MutableBytes buffer, bool sendsData)
 {
-    const bool sendsData = hasDataToSend();
-    const bool sendsAcks = !m_acks.isEmpty()
-            && (sendsData || !m_config.acksAreDelayed || now >= m_ackDeadline);
-    if (!sendsData && !sendsAcks && !m_askWindow && !m_tellWindow) {
-        finishTransmit(now);
-        return 0;
-    }
     SegmentHeader header;
     header.conv = m_config.conv;
     header.window = static_cast<std::uint16_t>(advertisedWindow());
     header.una = m_receive.next();
     header.timestamp = wireTime(now);
-    m_windowWasClosed |= header.window == 0;
+    if (header.window == 0) [[unlikely]]
+        m_windowWasClosed = true;
 
-    const MutableBytes datagram = buffer.first(std::min<std::size_t>(buffer.size(), m_config.mtu));
     std::size_t size = 0;
-    if (sendsAcks)
-        size = writeAcks(datagram, header);
-    size += writeProbes(now, datagram.subspan(size), header);
+    if (!m_acks.isEmpty() || m_askWindow || m_tellWindow) [[unlikely]]
+        size = writeControl(now, buffer.first(std::min<std::size_t>(buffer.size(), m_config.mtu)),
+                            header, sendsData);
     if (sendsData)
         size = writeData(now, buffer, size, header);
-    if (size > 0) {
-        ++m_stats.datagramsOut;
-        m_stats.bytesOut += size;
-    }
+    m_stats.datagramsOut += size > 0;
+    m_stats.bytesOut += size;
     return size;
 }
 
-bool Engine::hasDataToSend() const
+// Fills the rest of the datagram: first what is to be sent again, then what is new.
+// hasDataToSend() must hold.
+inline std::size_t Engine::writeData(Instant now, MutableBytes buffer, std::size_t size,
+                                     SegmentHeader header)
 {
-    if (m_send.firstLost())
-        return !m_congestion->limitsRetransmissions() || m_send.pipe() < m_congestion->window();
-    return m_send.hasUnsent() && mayStartSegment();
+    header.command = Command::Push;
+    // What is larger than the MTU (see setMtu()) has a datagram to itself.
+    const std::size_t limit = size == 0 ? buffer.size()
+                                        : std::min<std::size_t>(buffer.size(), m_config.mtu);
+    do {
+        const bool lost = m_send.hasLost();
+        header.sn = lost ? m_send.firstLost() : m_send.next();
+        const std::uint32_t length = lost ? m_send.segment(header.sn).length : m_send.nextLength();
+        if (size + HeaderSize + length > limit)
+            break;
+        if (m_send.pipe() == 0 && !lost && m_probesUnanswered == 0) [[unlikely]]
+            m_lastProgress = now;
+        SendQueue::Segment &segment = lost ? m_send.segment(header.sn) : m_send.cut(length);
+        header.fragment = segment.fragment;
+        m_send.markSent(segment, header.sn, now, header.timestamp);
+        std::uint8_t *p = buffer.data() + size;
+        size += HeaderSize + length;
+        ++m_stats.segmentsOut;
+        writeHeader(p, header, length);
+        m_send.copyPayload(segment, p + HeaderSize);
+    } while (size + HeaderSize < m_config.mtu && hasDataToSend());
+    return size;
 }
 
-// Whether the windows let a new segment go.
-bool Engine::mayStartSegment() const
+// What stands in front of the data.
+std::size_t Engine::writeControl(Instant now, MutableBytes buffer, SegmentHeader header,
+                                 bool sendsData)
 {
-    const std::uint32_t next = m_send.next();
-    if (next - m_send.una() >= m_config.sendWindow || next - m_peerUna >= m_peerWindow)
-        return false;
-    const std::uint32_t window = m_congestion->window();
-    return m_congestion->limitsRetransmissions() ? m_send.pipe() < window
-                                                 : next - m_send.una() < window;
+    std::size_t size = 0;
+    if (!m_acks.isEmpty() && (sendsData || acksAreDue(now)))
+        size = writeAcks(buffer, header);
+    if (m_askWindow || m_tellWindow)
+        size += writeProbes(now, buffer.subspan(size), header);
+    return size;
 }
 
 // An ACK for everything that came out of order and for the last that came in order; una covers
 // the rest.
-std::size_t Engine::writeAcks(MutableBytes buffer, SegmentHeader header)
+std::size_t Engine::writeAcks(MutableBytes buffer, SegmentHeader &header)
 {
     std::size_t size = 0;
     header.command = Command::Ack;
@@ -566,7 +586,7 @@ std::size_t Engine::writeAcks(MutableBytes buffer, SegmentHeader header)
     return size;
 }
 
-std::size_t Engine::writeProbes(Instant now, MutableBytes buffer, SegmentHeader header)
+std::size_t Engine::writeProbes(Instant now, MutableBytes buffer, SegmentHeader &header)
 {
     std::size_t size = 0;
     header.sn = 0;
@@ -592,41 +612,8 @@ std::size_t Engine::writeProbes(Instant now, MutableBytes buffer, SegmentHeader 
     return size;
 }
 
-// Fills the rest of the datagram: first what is to be sent again, then what is new.
-std::size_t Engine::writeData(Instant now, MutableBytes buffer, std::size_t size,
-                              SegmentHeader header)
+void Engine::updateProbe(Instant now)
 {
-    header.command = Command::Push;
-    while (hasDataToSend()) {
-        const std::optional<std::uint32_t> lost = m_send.firstLost();
-        const std::uint32_t length =
-                lost ? m_send.segment(*lost).length : m_send.nextLength(mss());
-        // What is larger than the MTU (see setMtu()) has a datagram to itself.
-        const std::size_t limit = size == 0 ? buffer.size()
-                                            : std::min<std::size_t>(buffer.size(), m_config.mtu);
-        if (size + HeaderSize + length > limit)
-            break;
-        const std::uint32_t sn = lost ? *lost : m_send.cut(mss());
-        const SendQueue::Segment &segment = m_send.segment(sn);
-        header.sn = sn;
-        header.fragment = segment.fragment;
-        writeHeader(buffer.data() + size, header, length);
-        m_send.copyPayload(segment, buffer.data() + size + HeaderSize);
-        size += HeaderSize + length;
-        if (m_send.pipe() == 0 && !lost && m_probesUnanswered == 0)
-            m_lastProgress = now;
-        m_send.markSent(sn, now);
-        ++m_stats.segmentsOut;
-    }
-    return size;
-}
-
-// Nothing more may leave now: notes what holds the rest back, and arms the probe while that is the
-// peer's closed window.
-void Engine::finishTransmit(Instant now)
-{
-    const bool waiting = m_send.hasUnsent() || m_send.firstLost();
-    m_congestionLimited = waiting && m_send.pipe() >= m_congestion->window();
     if (m_peerWindow > 0 || !m_send.hasUnsent()) {
         m_probeDeadline = Never;
         m_probeDelay = Duration::zero();

@@ -37,23 +37,9 @@ void ReceiveQueue::setStream(bool stream)
     m_stream = stream;
 }
 
-std::uint32_t ReceiveQueue::closedSegments() const
-{
-    return m_stream ? readySegments() : m_completeEnd - m_read;
-}
-
-std::size_t ReceiveQueue::closedBytes() const
-{
-    return m_stream ? m_readableBytes : m_completeBytes;
-}
-
-std::uint32_t ReceiveQueue::freeWindow() const
-{
-    const std::uint32_t closed = closedSegments();
-    return closed >= m_window || closedBytes() >= m_byteLimit ? 0 : m_window - closed;
-}
-
-ReceiveQueue::Result ReceiveQueue::insert(std::uint32_t sn, std::uint8_t fragment, ByteView data)
+// What does not come in order, is there already, or finds the window closed.
+ReceiveQueue::Result ReceiveQueue::insertEarly(std::uint32_t sn, std::uint8_t fragment,
+                                               ByteView data)
 {
     const std::int32_t distance = serialDistance(sn, m_next);
     if (distance < 0)
@@ -62,29 +48,30 @@ ReceiveQueue::Result ReceiveQueue::insert(std::uint32_t sn, std::uint8_t fragmen
         return Result::OutOfWindow;
     // What is ready and what came early have the same budget each; the next one in order may pass
     // it once, so that a peer with larger segments than ours cannot stall.
-    const std::size_t held =
-            distance == 0 ? closedBytes() : m_heldBytes - m_readableBytes + data.size();
-    if (held > m_byteLimit) [[unlikely]]
+    const std::size_t held = distance == 0 ? closedBytes() : m_earlyBytes + data.size();
+    if (held > m_byteLimit)
         return Result::OutOfWindow;
 
     const std::uint32_t needed = sn - m_read + 1;
-    if (needed > m_slots.capacity()) [[unlikely]]
-        m_slots.grow(needed, m_read, m_end - m_read);
+    if (needed > m_slots.capacity())
+        growSlots(needed);
     Slot &slot = m_slots.at(sn);
     if (slot.present) // a slot outside of [read, end) never is
         return Result::Duplicate;
     if (!serialLess(sn, m_end))
         m_end = sn + 1;
-    slot.data = data.empty() ? nullptr : static_cast<std::uint8_t *>(m_pool->allocate(data.size()));
-    slot.size = static_cast<std::uint16_t>(data.size());
-    slot.fragment = fragment;
-    slot.present = true;
-    if (!data.empty())
-        std::memcpy(slot.data, data.data(), data.size());
-    m_heldBytes += data.size();
+    store(slot, fragment, data);
+    m_earlyBytes += data.size();
     if (distance == 0)
         advance();
     return Result::Stored;
+}
+
+void ReceiveQueue::growSlots(std::uint32_t needed)
+{
+    m_slots.grow(needed, m_read, m_end - m_read);
+    for (std::uint32_t sn = m_end; sn != m_read + m_slots.capacity(); ++sn)
+        m_slots.at(sn).present = false;
 }
 
 // Moves what has become gapless from the reorder window to the ready part.
@@ -94,16 +81,12 @@ void ReceiveQueue::advance()
         const Slot &slot = m_slots.at(m_next);
         if (!slot.present)
             return;
-        const std::uint32_t sn = m_next++;
-        m_readableBytes += slot.size;
-        if (!m_stream)
-            endMessages(sn);
-        else if (slot.size == 0 && sn == m_read)
-            popFront(); // an empty segment means nothing in a stream
+        m_earlyBytes -= slot.size;
+        countReady(m_next++, slot);
     }
 }
 
-// Message mode: sn has become ready; a message may be complete with it.
+// Message mode: sn, of a message of several fragments, has become ready.
 void ReceiveQueue::endMessages(std::uint32_t sn)
 {
     const Slot &slot = m_slots.at(sn);
@@ -133,10 +116,8 @@ void ReceiveQueue::dropBrokenMessage(std::uint32_t end)
 
 void ReceiveQueue::freeData(Slot &slot)
 {
-    m_heldBytes -= slot.size;
-    if (slot.data)
+    if (slot.size > 0)
         m_pool->release(slot.data, slot.size);
-    slot.data = nullptr;
     slot.size = 0;
     slot.present = false;
 }
@@ -152,10 +133,10 @@ void ReceiveQueue::popFront()
         m_completeEnd = m_read;
 }
 
-void ReceiveQueue::releaseIfEmpty()
+void ReceiveQueue::trim()
 {
     if (m_read == m_end)
-        m_slots.releaseIfLarge();
+        m_slots.release();
 }
 
 std::size_t ReceiveQueue::read(MutableBytes buffer)
@@ -174,8 +155,8 @@ std::size_t ReceiveQueue::read(MutableBytes buffer)
     }
     m_readableBytes -= done;
     m_completeBytes -= std::min(m_completeBytes, done);
-    advance();
-    releaseIfEmpty();
+    if (m_next != m_end)
+        advance();
     return done;
 }
 
@@ -211,8 +192,8 @@ std::size_t ReceiveQueue::skip(std::size_t size)
     }
     m_readableBytes -= done;
     m_completeBytes -= std::min(m_completeBytes, done);
-    advance();
-    releaseIfEmpty();
+    if (m_next != m_end)
+        advance();
     return done;
 }
 
@@ -238,6 +219,11 @@ std::optional<std::size_t> ReceiveQueue::findByte(std::uint8_t byte, std::size_t
 
 std::optional<std::size_t> ReceiveQueue::nextMessageSize() const
 {
+    if (m_read != m_completeEnd) [[likely]] {
+        const Slot &slot = m_slots.at(m_read);
+        if (slot.present && slot.fragment == 0)
+            return slot.size;
+    }
     std::size_t size = 0;
     for (std::uint32_t sn = m_read; sn != m_completeEnd; ++sn) {
         const Slot &slot = m_slots.at(sn);
@@ -250,7 +236,7 @@ std::optional<std::size_t> ReceiveQueue::nextMessageSize() const
     return std::nullopt;
 }
 
-std::optional<std::size_t> ReceiveQueue::receiveMessage(MutableBytes buffer)
+std::optional<std::size_t> ReceiveQueue::receiveFragments(MutableBytes buffer)
 {
     const std::optional<std::size_t> size = nextMessageSize();
     if (!size || *size > buffer.size())
@@ -269,9 +255,9 @@ std::optional<std::size_t> ReceiveQueue::receiveMessage(MutableBytes buffer)
     m_readableBytes -= done;
     m_completeBytes -= done;
     while (m_read != m_completeEnd && !m_slots.at(m_read).present)
-        popFront();
-    advance();
-    releaseIfEmpty();
+        popFront(); // of a broken message
+    if (m_next != m_end)
+        advance();
     return size;
 }
 

@@ -18,8 +18,9 @@ void RttEstimator::addSample(Duration rtt)
         m_minimum = rtt;
     } else {
         const Duration error = rtt > m_srtt ? rtt - m_srtt : m_srtt - rtt;
-        m_rttvar = (3 * m_rttvar + error) / 4;
-        m_srtt = std::max((7 * m_srtt + rtt) / 8, Duration(1));
+        // Shifts: no term is negative.
+        m_rttvar = Duration((3 * m_rttvar.count() + error.count()) >> 2);
+        m_srtt = std::max(Duration((7 * m_srtt.count() + rtt.count()) >> 3), Duration(1));
         m_minimum = std::min(m_minimum, rtt);
     }
     updateRto();

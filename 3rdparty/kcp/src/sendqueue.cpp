@@ -7,34 +7,30 @@
 
 namespace kcp {
 
-// A piece of the byte chain; the bytes follow the struct.
-struct Chunk
-{
-    Chunk *next;
-    std::uint32_t capacity;
-    std::uint32_t size;
-
-    std::uint8_t *data() { return reinterpret_cast<std::uint8_t *>(this + 1); }
-    std::size_t blockSize() const { return sizeof(Chunk) + capacity; }
-};
-
 namespace {
 
-constexpr std::uint8_t LostList = 0;
-constexpr std::uint8_t FirstFlightList = 1;
-constexpr std::uint8_t Acknowledged = 255; // in no list
-constexpr std::uint8_t NotSent = 254; // cut, in no list yet
+std::size_t segmentsOf(std::size_t message, std::uint32_t mss)
+{
+    return message <= mss ? 1 : (message + mss - 1) / mss;
+}
 
 // Timeouts reach 60 s long before this many doublings of 1 ms.
 constexpr std::uint8_t MostTimeouts = 30;
 
 constexpr std::size_t SmallestChunk = 512;
 constexpr std::size_t LargestChunk = 64U << 10U;
+constexpr std::size_t LargestKeptChunk = 2U << 10U;
 
 } // namespace
 
-SendQueue::SendQueue(BlockPool *pool, std::uint32_t initialSn)
-    : m_pool(pool), m_segments(pool), m_records(pool), m_una(initialSn), m_next(initialSn)
+SendQueue::SendQueue(BlockPool *pool, std::uint32_t initialSn, std::uint32_t mss)
+    : m_pool(pool),
+      m_segments(pool),
+      m_records(pool),
+      m_lists(pool),
+      m_mss(mss),
+      m_una(initialSn),
+      m_next(initialSn)
 {
 }
 
@@ -47,125 +43,120 @@ SendQueue::~SendQueue()
     }
 }
 
+void SendQueue::setMss(std::uint32_t mss)
+{
+    m_mss = mss;
+    countMessageSegments();
+}
+
+void SendQueue::countMessageSegments()
+{
+    m_unsentMessageSegments = 0;
+    for (std::uint32_t i = 0; i < m_records.size(); ++i) {
+        const std::size_t remaining = m_records[i].remaining;
+        if (!m_records[i].stream)
+            m_unsentMessageSegments += segmentsOf(
+                    remaining, i == 0 ? messageFragmentSize(remaining) : newFragmentSize(remaining));
+    }
+}
+
 void SendQueue::append(ByteView data, bool stream)
 {
-    if (stream && data.empty())
-        return;
-    appendBytes(data);
+    if (data.empty()) {
+        if (stream)
+            return;
+    } else if (m_lastChunk && m_lastChunk->capacity - m_lastChunk->size >= data.size()) [[likely]] {
+        appendToChunk(m_lastChunk, data);
+    } else {
+        appendBytes(data);
+    }
     m_unsentBytes += data.size();
-    if (stream && !m_records.isEmpty() && m_records.back().stream)
-        m_records.back().remaining += data.size();
-    else
-        m_records.push({data.size(), stream});
+    if (!stream) {
+        m_unsentMessageSegments += segmentsOf(data.size(), m_mss);
+    } else {
+        m_unsentStreamBytes += data.size();
+        if (!m_records.isEmpty() && m_records.back().stream) {
+            m_records.back().remaining += data.size();
+            return;
+        }
+    }
+    m_records.push({data.size(), stream});
+}
+
+inline void SendQueue::appendToChunk(Chunk *chunk, ByteView data)
+{
+    const std::uint32_t position = chunk->size;
+    chunk->size = position + static_cast<std::uint32_t>(data.size());
+    if (!m_cutChunk) [[unlikely]] {
+        m_cutChunk = chunk;
+        m_cutPosition = position;
+    }
+    std::memcpy(chunk->data() + position, data.data(), data.size());
 }
 
 void SendQueue::appendBytes(ByteView data)
 {
     while (!data.empty()) {
         Chunk *chunk = m_lastChunk;
-        if (!chunk || chunk->size == chunk->capacity) {
-            // Small for a small write, doubling for a queue that grows.
-            const std::size_t wanted = std::max(data.size() + sizeof(Chunk),
-                                                chunk ? 2 * chunk->blockSize() : SmallestChunk);
-            const std::size_t block =
-                    BlockPool::usableSize(std::clamp(wanted, SmallestChunk, LargestChunk));
-            Chunk *added = static_cast<Chunk *>(m_pool->allocate(block));
-            added->next = nullptr;
-            added->capacity = static_cast<std::uint32_t>(block - sizeof(Chunk));
-            added->size = 0;
-            (chunk ? chunk->next : m_firstChunk) = added;
-            m_lastChunk = added;
-            chunk = added;
-        }
-        if (!m_cutChunk) {
-            m_cutChunk = chunk;
-            m_cutPosition = chunk->size;
-        }
+        if (!chunk || chunk->size == chunk->capacity)
+            chunk = addChunk(data.size());
         const std::size_t part = std::min<std::size_t>(data.size(), chunk->capacity - chunk->size);
-        std::memcpy(chunk->data() + chunk->size, data.data(), part);
-        chunk->size += static_cast<std::uint32_t>(part);
+        appendToChunk(chunk, data.first(part));
         data = data.subspan(part);
     }
 }
 
-std::size_t SendQueue::unsentSegments(std::uint32_t mss) const
+void SendQueue::nextCutChunk()
 {
-    std::size_t count = 0;
-    for (std::uint32_t i = 0; i < m_records.size(); ++i)
-        count += std::max<std::size_t>(1, (m_records[i].remaining + mss - 1) / mss);
-    return count;
-}
-
-std::uint32_t SendQueue::nextLength(std::uint32_t mss) const
-{
-    const Record &record = m_records.front();
-    std::size_t size = mss;
-    if (!record.stream) {
-        // A message keeps the fragment size it began with, since the first fragment said how many
-        // there are. One that was accepted under a larger MTU may need larger fragments.
-        if (m_fragmentSize > 0)
-            size = m_fragmentSize;
-        else if (record.remaining > static_cast<std::size_t>(mss) * m_policy.maximumFragments)
-            size = (record.remaining + m_policy.maximumFragments - 1) / m_policy.maximumFragments;
-    }
-    return static_cast<std::uint32_t>(std::min(record.remaining, size));
-}
-
-std::uint32_t SendQueue::cut(std::uint32_t mss)
-{
-    const std::uint32_t length = nextLength(mss);
-    const std::uint32_t sn = m_next;
-    if (flightSize() + 1 > m_segments.capacity()) [[unlikely]]
-        m_segments.grow(flightSize() + 1, m_una, flightSize());
-    ++m_next;
-
-    while (m_cutChunk && m_cutPosition == m_cutChunk->size && m_cutChunk->next) {
-        m_cutChunk = m_cutChunk->next;
-        m_cutPosition = 0;
-    }
-    Segment &segment = m_segments.at(sn);
-    segment.chunk = m_cutChunk;
-    segment.position = m_cutPosition;
-    segment.length = static_cast<std::uint16_t>(length);
-    segment.transmissions = 0;
-    segment.timeouts = 0;
-    segment.list = NotSent;
-    segment.fragment = 0;
-
-    Record &record = m_records.front();
-    if (!record.stream) {
-        if (record.remaining > length) {
-            m_fragmentSize = length;
-            segment.fragment = static_cast<std::uint8_t>((record.remaining - 1) / length);
-        } else {
-            m_fragmentSize = 0;
-        }
-    }
-    record.remaining -= length;
-    if (record.remaining == 0)
-        m_records.pop();
-
-    std::uint32_t left = length;
-    while (left > 0 && left > m_cutChunk->size - m_cutPosition) {
-        left -= m_cutChunk->size - m_cutPosition;
-        m_cutChunk = m_cutChunk->next;
-        m_cutPosition = 0;
-    }
-    m_cutPosition += left;
-    m_unsentBytes -= length;
-    m_unacknowledgedBytes += length;
-    m_largestLength = std::max(m_largestLength, length);
-    return sn;
-}
-
-void SendQueue::copyPayload(const Segment &segment, std::uint8_t *to) const
-{
-    if (segment.length == 0)
+    if (!m_cutChunk->next)
         return;
+    m_cutChunk = m_cutChunk->next;
+    m_cutPosition = 0;
+}
+
+// Small for a small write, doubling for a queue that grows.
+SendQueue::Chunk *SendQueue::addChunk(std::size_t wanted)
+{
+    Chunk *last = m_lastChunk;
+    const std::size_t size = std::clamp(
+            std::max(wanted + sizeof(Chunk), last ? 2 * last->blockSize() : 0), SmallestChunk,
+            LargestChunk);
+    const std::size_t block = BlockPool::usableSize(size);
+    auto *chunk = static_cast<Chunk *>(m_pool->allocate(block));
+    chunk->next = nullptr;
+    chunk->capacity = static_cast<std::uint32_t>(block - sizeof(Chunk));
+    chunk->size = 0;
+    (last ? last->next : m_firstChunk) = chunk;
+    m_lastChunk = chunk;
+    return chunk;
+}
+
+std::size_t SendQueue::unsentSegments() const
+{
+    return m_unsentMessageSegments + (m_unsentStreamBytes + m_mss - 1) / m_mss;
+}
+
+// A message keeps the fragment size it began with, since the first fragment said how many there
+// are. One that was accepted under a larger MTU may need larger fragments.
+std::uint32_t SendQueue::messageFragmentSize(std::size_t remaining) const
+{
+    return m_fragmentSize > 0 ? m_fragmentSize : newFragmentSize(remaining);
+}
+
+std::uint32_t SendQueue::newFragmentSize(std::size_t remaining) const
+{
+    const std::uint32_t most = m_policy.maximumFragments;
+    if (remaining <= static_cast<std::size_t>(m_mss) * most)
+        return m_mss;
+    return static_cast<std::uint32_t>((remaining + most - 1) / most);
+}
+
+void SendQueue::copyFromChunks(const Segment &segment, std::uint8_t *to) const
+{
     Chunk *chunk = segment.chunk;
     std::uint32_t position = segment.position;
     std::uint32_t left = segment.length;
-    while (left > chunk->size - position) [[unlikely]] {
+    while (left > chunk->size - position) {
         const std::uint32_t part = chunk->size - position;
         std::memcpy(to, chunk->data() + position, part);
         to += part;
@@ -176,110 +167,77 @@ void SendQueue::copyPayload(const Segment &segment, std::uint8_t *to) const
     std::memcpy(to, chunk->data() + position, left);
 }
 
-std::optional<std::uint32_t> SendQueue::firstLost() const
+void SendQueue::addLists(std::uint32_t end)
 {
-    if (m_lists.empty() || m_lists[LostList].size == 0)
-        return std::nullopt;
-    return m_lists[LostList].first;
-}
-
-void SendQueue::markSent(std::uint32_t sn, Instant now)
-{
-    Segment &segment = m_segments.at(sn);
-    if (segment.list == LostList)
-        unlink(sn);
-    if (segment.transmissions == 0)
-        segment.firstTimestamp = wireTime(now);
-    if (segment.transmissions < UINT16_MAX)
-        ++segment.transmissions;
-    segment.lastSent = now;
-    segment.transmission = m_transmission++;
-    const bool exempt = m_policy.fastLimit > 0 && segment.transmissions >= m_policy.fastLimit;
-    ++m_pipe;
-    link(sn, static_cast<std::uint8_t>(FirstFlightList + 2 * segment.timeouts + (exempt ? 1 : 0)));
-}
-
-void SendQueue::link(std::uint32_t sn, std::uint8_t index)
-{
-    if (index >= m_lists.size()) [[unlikely]]
-        m_lists.resize(index + 1U);
-    List &list = m_lists[index];
-    Segment &segment = m_segments.at(sn);
-    segment.list = index;
-    segment.previous = list.last;
-    if (list.size++ == 0)
-        list.first = sn;
-    else
-        m_segments.at(list.last).next = sn;
-    list.last = sn;
-}
-
-void SendQueue::unlink(std::uint32_t sn)
-{
-    Segment &segment = m_segments.at(sn);
-    List &list = m_lists[segment.list];
-    if (--list.size == 0)
-        return;
-    if (list.first == sn)
-        list.first = segment.next;
-    else if (list.last == sn)
-        list.last = segment.previous;
-    else {
-        m_segments.at(segment.previous).next = segment.next;
-        m_segments.at(segment.next).previous = segment.previous;
-    }
-}
-
-bool SendQueue::isOutstanding(std::uint32_t sn) const
-{
-    return sn - m_una < flightSize() && m_segments.at(sn).list != Acknowledged;
+    if (end > m_lists.capacity())
+        m_lists.grow(end, 0, m_listEnd);
+    for (; m_listEnd < end; ++m_listEnd)
+        m_lists.at(m_listEnd) = {};
 }
 
 void SendQueue::acknowledge(std::uint32_t sn)
 {
     Segment &segment = m_segments.at(sn);
-    if (segment.list != LostList)
-        --m_pipe;
-    unlink(sn);
+    --(segment.list == LostList ? m_lostSegments : m_pipe);
+    unlink(segment, sn);
     segment.list = Acknowledged;
     m_unacknowledgedBytes -= segment.length;
 }
 
 std::uint32_t SendQueue::acknowledgeUntil(std::uint32_t una)
 {
+    const std::uint32_t before = m_una;
+    const std::uint32_t end = m_next;
     std::uint32_t count = 0;
-    for (std::uint32_t sn = m_una; serialLess(sn, una); ++sn) {
-        if (m_segments.at(sn).list != Acknowledged) {
-            acknowledge(sn);
-            ++count;
+    std::uint32_t sn = before;
+    for (; sn != end; ++sn) {
+        if (m_segments.at(sn).list == Acknowledged)
+            continue;
+        if (!serialLess(sn, una))
+            break;
+        acknowledge(sn);
+        ++count;
+    }
+    if (sn != before) {
+        m_una = sn;
+        releaseChunks();
+        if (sn == end) {
+            m_largestLength = 0;
+            m_listEnd = 0;
         }
     }
     return count;
 }
 
-void SendQueue::releaseAcknowledged()
+void SendQueue::trim()
 {
-    const std::uint32_t before = m_una;
-    while (m_una != m_next && m_segments.at(m_una).list == Acknowledged)
-        ++m_una;
-    if (m_una == before)
-        return;
-    releaseChunks();
-    if (m_una == m_next) {
-        m_segments.releaseIfLarge();
-        m_largestLength = 0;
+    if (m_una == m_next)
+        m_segments.release();
+    if (m_pipe == 0 && m_lostSegments == 0)
+        m_lists.release();
+    if (m_firstChunk && m_una == m_next && m_unsentBytes == 0) {
+        m_pool->release(m_firstChunk, m_firstChunk->blockSize());
+        m_firstChunk = m_lastChunk = nullptr;
     }
+    m_records.trim();
 }
 
 void SendQueue::releaseChunks()
 {
     const Chunk *keep = nullptr;
-    if (m_una != m_next)
+    if (m_una != m_next) {
         keep = m_segments.at(m_una).chunk;
-    else if (m_unsentBytes > 0)
+    } else if (m_unsentBytes > 0) {
         keep = m_cutChunk;
-    else
+    } else {
+        // Nothing is left: one small chunk waits for the next write.
         m_cutChunk = nullptr;
+        if (m_firstChunk && m_firstChunk == m_lastChunk
+            && m_firstChunk->blockSize() <= LargestKeptChunk) {
+            m_firstChunk->size = 0;
+            return;
+        }
+    }
     // An empty message may stand before the first chunk of all.
     if (!keep && m_cutChunk)
         return;
@@ -295,22 +253,33 @@ void SendQueue::releaseChunks()
 void SendQueue::lose(std::uint32_t sn, std::uint8_t timeouts, Expired &expired)
 {
     Segment &segment = m_segments.at(sn);
-    unlink(sn);
+    unlink(segment, sn);
     --m_pipe;
+    ++m_lostSegments;
     segment.timeouts = timeouts;
-    link(sn, LostList);
+    link(segment, sn, LostList);
     if (expired.count++ == 0 || serialLess(expired.newestTransmission, segment.transmission))
         expired.newestTransmission = segment.transmission;
     expired.mostTransmissions = std::max<std::uint32_t>(expired.mostTransmissions,
                                                         segment.transmissions);
 }
 
+bool SendQueue::hasSentBefore(std::uint32_t transmission) const
+{
+    for (std::uint32_t i = FirstFlightList; i < m_listEnd; i += 2) {
+        const List &list = m_lists.at(i);
+        if (list.size > 0 && serialLess(m_segments.at(list.first).transmission, transmission))
+            return true;
+    }
+    return false;
+}
+
 SendQueue::Expired SendQueue::loseSentBefore(std::uint32_t transmission)
 {
     Expired expired;
-    for (std::size_t i = FirstFlightList; i < m_lists.size(); i += 2) {
-        while (m_lists[i].size > 0) {
-            const std::uint32_t sn = m_lists[i].first;
+    for (std::uint32_t i = FirstFlightList; i < m_listEnd; i += 2) {
+        while (m_lists.at(i).size > 0) {
+            const std::uint32_t sn = m_lists.at(i).first;
             const Segment &segment = m_segments.at(sn);
             if (!serialLess(segment.transmission, transmission))
                 break;
@@ -323,14 +292,16 @@ SendQueue::Expired SendQueue::loseSentBefore(std::uint32_t transmission)
 SendQueue::Expired SendQueue::expire(Instant now, Duration rto)
 {
     Expired expired;
-    for (std::size_t i = FirstFlightList; i < m_lists.size(); ++i) {
-        if (m_lists[i].size == 0)
+    if (m_pipe == 0)
+        return expired;
+    for (std::uint32_t i = FirstFlightList; i < m_listEnd; ++i) {
+        if (m_lists.at(i).size == 0)
             continue;
         const auto timeouts = static_cast<std::uint8_t>((i - FirstFlightList) / 2);
         const Duration timeout = timeoutAfter(timeouts, rto);
         const std::uint8_t more = timeouts < MostTimeouts ? timeouts + 1 : timeouts;
-        while (m_lists[i].size > 0) {
-            const std::uint32_t sn = m_lists[i].first;
+        while (m_lists.at(i).size > 0) {
+            const std::uint32_t sn = m_lists.at(i).first;
             if (m_segments.at(sn).lastSent + timeout > now)
                 break;
             lose(sn, more, expired);
@@ -344,12 +315,13 @@ Instant SendQueue::nextDeadline(Duration rto) const
     Instant deadline = Never;
     if (m_pipe == 0)
         return deadline;
-    for (std::size_t i = FirstFlightList; i < m_lists.size(); ++i) {
-        if (m_lists[i].size == 0)
+    for (std::uint32_t i = FirstFlightList; i < m_listEnd; ++i) {
+        const List &list = m_lists.at(i);
+        if (list.size == 0)
             continue;
         const auto timeouts = static_cast<std::uint8_t>((i - FirstFlightList) / 2);
-        deadline = std::min(deadline, m_segments.at(m_lists[i].first).lastSent
-                                    + timeoutAfter(timeouts, rto));
+        deadline = std::min(deadline,
+                            m_segments.at(list.first).lastSent + timeoutAfter(timeouts, rto));
     }
     return deadline;
 }

@@ -9,24 +9,23 @@
 
 static int failures = 0;
 
-#define CHECK(condition) \
-    do { \
-        if (!(condition)) { \
-            printf("%s:%d: %s is false\n", __FILE__, __LINE__, #condition); \
-            ++failures; \
-        } \
-    } while (0)
+#define CHECK(condition)                                              \
+  do {                                                                \
+    if (!(condition)) {                                               \
+      printf("%s:%d: %s is false\n", __FILE__, __LINE__, #condition); \
+      ++failures;                                                     \
+    }                                                                 \
+  } while (0)
 
-#define CHECK_EQUAL(actual, expected) \
-    do { \
-        const long long actual_ = (long long)(actual); \
-        const long long expected_ = (long long)(expected); \
-        if (actual_ != expected_) { \
-            printf("%s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__, #actual, actual_, \
-                   expected_); \
-            ++failures; \
-        } \
-    } while (0)
+#define CHECK_EQUAL(actual, expected)                                                           \
+  do {                                                                                          \
+    const long long actual_ = (long long)(actual);                                              \
+    const long long expected_ = (long long)(expected);                                          \
+    if (actual_ != expected_) {                                                                 \
+      printf("%s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__, #actual, actual_, expected_); \
+      ++failures;                                                                               \
+    }                                                                                           \
+  } while (0)
 
 /* --- a line ---------------------------------------------------------------------------------- */
 

@@ -65,9 +65,10 @@ TEST_CASE("a window grows in place, also across the wrap of sn")
             window.at(start + i) = i + 1;
         window.grow(9, start, 8);
         CHECK(window.capacity() >= 9);
-        for (std::uint32_t i = 0; i < window.capacity(); ++i)
-            CHECK(window.at(start + i) == (i < 8 ? i + 1 : 0)); // what is new is zero
+        for (std::uint32_t i = 0; i < 8; ++i)
+            CHECK(window.at(start + i) == i + 1);
         window.grow(4000, start, 8);
+        CHECK(window.capacity() >= 4000);
         for (std::uint32_t i = 0; i < 8; ++i)
             CHECK(window.at(start + i) == i + 1);
         window.releaseIfLarge();

@@ -15,7 +15,7 @@ class BlockPool
 {
 public:
     // Free blocks are kept up to this many bytes; what comes back beyond it goes to the heap.
-    static constexpr std::size_t DefaultRetention = 4U << 20U;
+    static constexpr std::size_t DefaultRetention = 64U << 20U;
 
     explicit BlockPool(std::size_t retention = DefaultRetention) : m_retention(retention) { }
     ~BlockPool();
@@ -23,7 +23,7 @@ public:
     BlockPool &operator=(const BlockPool &) = delete;
 
     // Storage for at least size bytes, aligned for any object. Throws std::bad_alloc when the heap
-    // is exhausted. Size zero is allowed.
+    // is exhausted. size is at least 1.
     void *allocate(std::size_t size)
     {
         const std::size_t index = classIndex(size);
@@ -69,16 +69,16 @@ private:
         FreeBlock *next;
     };
 
-    // Up to 2 KiB in steps of 64 bytes (what datagrams carry), then powers of two up to 128 KiB.
+    // 64 bytes to 2 KiB in steps of 64 (what datagrams carry), then powers of two up to 128 KiB.
     static constexpr std::size_t Step = 64;
     static constexpr std::size_t FineClasses = 32;
-    static constexpr std::size_t ClassCount = FineClasses + 6;
+    static constexpr std::size_t ClassCount = FineClasses + 1 + 6;
 
     static std::size_t classIndex(std::size_t size)
     {
         if (size <= Step * FineClasses) [[likely]]
-            return size == 0 ? 0 : (size - 1) / Step;
-        std::size_t index = FineClasses;
+            return (size + Step - 1) / Step;
+        std::size_t index = FineClasses + 1;
         for (std::size_t limit = Step * FineClasses * 2; limit < size; limit *= 2)
             ++index;
         return index;
@@ -86,12 +86,13 @@ private:
 
     static std::size_t classSize(std::size_t index)
     {
-        return index < FineClasses ? (index + 1) * Step
-                                   : (Step * FineClasses * 2) << (index - FineClasses);
+        if (index <= FineClasses) [[likely]]
+            return index * Step;
+        return (Step * FineClasses) << (index - FineClasses);
     }
 
-    void *allocateFromHeap(std::size_t size);
-    static void releaseToHeap(void *storage);
+    [[gnu::cold, gnu::noinline]] void *allocateFromHeap(std::size_t size);
+    [[gnu::cold, gnu::noinline]] static void releaseToHeap(void *storage);
 
     std::array<FreeBlock *, ClassCount> m_free{};
     std::size_t m_retention;

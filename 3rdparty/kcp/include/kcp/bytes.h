@@ -3,6 +3,7 @@
 #ifndef KCP_BYTES_H
 #define KCP_BYTES_H
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -18,22 +19,30 @@ inline ByteView asBytes(const void *data, std::size_t size)
     return {static_cast<const std::uint8_t *>(data), size};
 }
 
-// Unchecked little-endian access for code that has checked the size before. The compiler turns
-// each into one move on little-endian machines.
+// Unchecked little-endian access for code that has checked the size before: one move on
+// little-endian machines.
 template <typename T>
 inline T loadLittleEndian(const std::uint8_t *p)
 {
     T value = 0;
-    for (std::size_t i = 0; i < sizeof(T); ++i)
-        value = static_cast<T>(value | (static_cast<T>(p[i]) << (8 * i)));
+    if constexpr (std::endian::native == std::endian::little) {
+        std::memcpy(&value, p, sizeof(T));
+    } else {
+        for (std::size_t i = 0; i < sizeof(T); ++i)
+            value = static_cast<T>(value | (static_cast<T>(p[i]) << (8 * i)));
+    }
     return value;
 }
 
 template <typename T>
 inline void storeLittleEndian(std::uint8_t *p, T value)
 {
-    for (std::size_t i = 0; i < sizeof(T); ++i)
-        p[i] = static_cast<std::uint8_t>(value >> (8 * i));
+    if constexpr (std::endian::native == std::endian::little) {
+        std::memcpy(p, &value, sizeof(T));
+    } else {
+        for (std::size_t i = 0; i < sizeof(T); ++i)
+            p[i] = static_cast<std::uint8_t>(value >> (8 * i));
+    }
 }
 
 // Reads from the front of a view. The first read beyond the end makes the reader bad for good;

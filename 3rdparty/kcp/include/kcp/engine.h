@@ -120,7 +120,12 @@ public:
     // The size of the next complete message; nothing when there is none.
     std::optional<std::size_t> nextMessageSize() const;
     // Takes the next complete message; nothing when there is none or the buffer is too small.
-    std::optional<std::size_t> receiveMessage(MutableBytes buffer);
+    std::optional<std::size_t> receiveMessage(MutableBytes buffer)
+    {
+        const std::optional<std::size_t> size = m_receive.receiveMessage(buffer);
+        noteReadProgress();
+        return size;
+    }
 
     // Puts a WASK into the next flush; every KCP answers with WINS.
     void requestProbe();
@@ -148,6 +153,10 @@ public:
     void setReceiveLimit(std::size_t bytes);
     void setAcksAreDelayed(bool delayed) { m_config.acksAreDelayed = delayed; }
 
+    // Gives back the rings of queues that are empty, as a conversation that has been busy and is
+    // idle now should. They grow again when needed.
+    void trim();
+
     // --- handle -----------------------------------------------------------------------------
 
     Input handleDatagram(Instant now, ByteView datagram);
@@ -158,7 +167,14 @@ public:
     // Writes one datagram of at most mtu bytes into the buffer and returns its size, or 0 when
     // nothing is to be sent now. A segment that does not fit into the buffer waits for a larger
     // one: offer maximumTransmitSize() bytes.
-    std::size_t pollTransmit(Instant now, MutableBytes buffer);
+    std::size_t pollTransmit(Instant now, MutableBytes buffer)
+    {
+        const bool data = hasDataToSend();
+        if (data || m_askWindow || m_tellWindow || acksAreDue(now))
+            return transmit(now, buffer, data);
+        finishTransmit(now);
+        return 0;
+    }
 
     // When handleTimeout() wants to be called; Never when no timer is running. It takes for
     // granted that pollTransmit() has returned 0.
@@ -176,13 +192,20 @@ public:
     // True once a segment was sent deadLink times, or deadLinkTime passed without a word.
     bool isDead() const { return m_dead; }
 
-    std::uint32_t congestionWindow() const { return m_congestion->window(); }
+    std::uint32_t congestionWindow() const { return m_window; }
     std::uint32_t slowStartThreshold() const { return m_congestion->slowStartThreshold(); }
     std::uint32_t peerWindow() const { return m_peerWindow; } // as last advertised, segments
-    std::uint32_t advertisedWindow() const; // what our segments carry now
+    std::uint32_t advertisedWindow() const // what our segments carry now
+    {
+        const std::uint32_t window = m_receive.freeWindow();
+        return m_receiveLimit == 0 ? window : limitedWindow(window);
+    }
 
     std::size_t readableBytes() const { return m_receive.readableBytes(); }
-    bool isReadable() const; // read() or receiveMessage() would return something
+    bool isReadable() const // read() or receiveMessage() would return something
+    {
+        return m_config.stream ? m_receive.readableBytes() > 0 : m_receive.hasMessage();
+    }
     std::size_t unsentBytes() const { return m_send.unsentBytes(); }
     std::size_t unacknowledgedBytes() const { return m_send.unacknowledgedBytes(); } // sent ones
     std::uint32_t unacknowledgedSegments() const { return m_send.flightSize(); }
@@ -199,18 +222,56 @@ private:
     };
     struct InputState;
 
+    bool acksAreDue(Instant now) const
+    {
+        return !m_acks.isEmpty() && (!m_config.acksAreDelayed || now >= m_ackDeadline);
+    }
+    // Nothing more may leave now: notes what holds the rest back, and arms the probe while that is
+    // the peer's closed window.
+    void finishTransmit(Instant now)
+    {
+        const bool waits = m_send.hasUnsent() || m_send.hasLost();
+        m_congestionLimited = waits && m_send.pipe() >= m_window;
+        if (m_probeDelay > Duration::zero() || (waits && m_peerWindow == 0)) [[unlikely]]
+            updateProbe(now);
+    }
     void applyConfig();
     void handlePush(Instant now, const SegmentView &segment, InputState &state, Input &input);
-    void handleAck(Instant now, const SegmentHeader &header, InputState &state, Input &input);
-    void finishInput(Instant now, InputState &state, Input &input);
-    void detectLosses(Instant now, const InputState &state);
+    void handleAck(Instant now, std::uint32_t sn, std::uint32_t timestamp, InputState &state,
+                   Input &input);
+    bool acceptDuplicate(ReceiveQueue::Result result, InputState &state);
+    void handleProbe(Instant now, Command command, Input &input);
+    void finishAcks(Instant now, InputState &state, Input &input);
+    void detectLosses(Instant now, std::uint32_t passed);
     void judgeLink(Instant now, std::uint32_t tries);
-    void finishTransmit(Instant now);
-    void noteReadProgress();
-    bool hasDataToSend() const;
-    bool mayStartSegment() const;
-    std::size_t writeAcks(MutableBytes buffer, SegmentHeader header);
-    std::size_t writeProbes(Instant now, MutableBytes buffer, SegmentHeader header);
+    std::size_t transmit(Instant now, MutableBytes buffer, bool sendsData);
+    void updateProbe(Instant now);
+    void noteReadProgress()
+    {
+        if (m_windowWasClosed) [[unlikely]]
+            tellOpenWindow();
+    }
+    void tellOpenWindow();
+    std::uint32_t limitedWindow(std::uint32_t window) const;
+    bool hasDataToSend() const
+    {
+        if (m_send.hasLost()) [[unlikely]]
+            return !m_windowLimitsAll || m_send.pipe() < m_window;
+        return m_send.hasUnsent() && mayStartSegment();
+    }
+    // Whether the windows let a new segment go.
+    bool mayStartSegment() const
+    {
+        const std::uint32_t next = m_send.next();
+        const std::uint32_t flight = next - m_send.una();
+        return flight < m_config.sendWindow && next - m_peerUna < m_peerWindow
+                && (m_windowLimitsAll ? m_send.pipe() : flight) < m_window;
+    }
+    void readCongestionWindow();
+    std::size_t writeControl(Instant now, MutableBytes buffer, SegmentHeader header,
+                             bool sendsData);
+    std::size_t writeAcks(MutableBytes buffer, SegmentHeader &header);
+    std::size_t writeProbes(Instant now, MutableBytes buffer, SegmentHeader &header);
     std::size_t writeData(Instant now, MutableBytes buffer, std::size_t size,
                           SegmentHeader header);
 
@@ -224,6 +285,8 @@ private:
     Stats m_stats;
 
     std::size_t m_receiveLimit = 0;
+    std::uint32_t m_window = UINT32_MAX; // cwnd, as the controller said last
+    bool m_windowLimitsAll = false; // limitsRetransmissions() of the controller
     std::uint32_t m_peerWindow;
     std::uint32_t m_peerUna; // the newest una of the peer, the one m_peerWindow came with
     std::uint32_t m_fullTransmission; // first transmission after the last reaction to a loss

@@ -43,7 +43,8 @@ struct IKCPCB
     /* Settings. */
     IUINT32 conv;
     IUINT32 mtu; /* bytes of a datagram, 50 .. 65507 */
-    IUINT32 mss; /* mtu without the 24-byte header; assigning it sets mtu, and the other way round */
+    IUINT32 mss; /* mtu without the 24-byte header; assigning it sets mtu, and the other way round
+                  */
     IUINT32 snd_wnd, rcv_wnd; /* segments, 1 .. 65535 */
     IUINT32 nodelay; /* 0, 1, 2: see ikcp_nodelay */
     IUINT32 interval; /* ms, 1 .. 5000 */
@@ -96,8 +97,7 @@ typedef struct IKCPCB ikcpcb;
 ikcpcb *ikcp_create(IUINT32 conv, void *user);
 void ikcp_release(ikcpcb *kcp);
 
-void ikcp_setoutput(ikcpcb *kcp,
-                    int (*output)(const char *buf, int len, ikcpcb *kcp, void *user));
+void ikcp_setoutput(ikcpcb *kcp, int (*output)(const char *buf, int len, ikcpcb *kcp, void *user));
 
 /* Takes the next message and returns its size; an empty message gives 0. -1: nothing is there.
    -2: the message is not complete. -3: it is larger than len. With a negative len the message is

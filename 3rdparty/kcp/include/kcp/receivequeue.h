@@ -8,6 +8,7 @@
 #include <kcp/ring.h>
 #include <kcp/time.h>
 
+#include <cstring>
 #include <optional>
 
 namespace kcp {
@@ -40,10 +41,15 @@ public:
     Result insert(std::uint32_t sn, std::uint8_t fragment, ByteView data);
 
     std::uint32_t next() const { return m_next; } // rcv_nxt: everything before has arrived
-    std::uint32_t freeWindow() const; // segments; what may be advertised
+    std::uint32_t freeWindow() const // segments; what may be advertised
+    {
+        const std::uint32_t closed = closedSegments();
+        return closed >= m_window || closedBytes() >= m_byteLimit ? 0 : m_window - closed;
+    }
     std::size_t readableBytes() const { return m_readableBytes; } // stream: all that is ready
-    std::size_t closedBytes() const; // that wait for the application: complete messages only
-    std::size_t heldBytes() const { return m_heldBytes; } // reorder window included
+    // That wait for the application: complete messages only.
+    std::size_t closedBytes() const { return m_stream ? m_readableBytes : m_completeBytes; }
+    std::size_t heldBytes() const { return m_readableBytes + m_earlyBytes; }
     std::uint64_t brokenMessages() const { return m_brokenMessages; }
 
     std::size_t read(MutableBytes buffer);
@@ -51,8 +57,12 @@ public:
     std::size_t skip(std::size_t size);
     std::optional<std::size_t> findByte(std::uint8_t byte, std::size_t limit) const;
 
+    bool hasMessage() const { return m_completeEnd != m_read; }
     std::optional<std::size_t> nextMessageSize() const;
     std::optional<std::size_t> receiveMessage(MutableBytes buffer);
+
+    // Gives memory back that an empty queue does not need.
+    void trim();
 
 private:
     struct Slot
@@ -63,14 +73,20 @@ private:
         bool present;
     };
 
-    std::uint32_t readySegments() const { return m_next - m_read; }
-    std::uint32_t closedSegments() const; // that count against the window
+    std::uint32_t closedSegments() const // that count against the window
+    {
+        return (m_stream ? m_next : m_completeEnd) - m_read;
+    }
+    void store(Slot &slot, std::uint8_t fragment, ByteView data);
+    Result insertEarly(std::uint32_t sn, std::uint8_t fragment, ByteView data);
     void advance();
+    void countReady(std::uint32_t sn, const Slot &slot);
+    [[gnu::cold, gnu::noinline]] void growSlots(std::uint32_t needed);
+    std::optional<std::size_t> receiveFragments(MutableBytes buffer);
     void endMessages(std::uint32_t sn);
     void dropBrokenMessage(std::uint32_t end);
     void popFront();
     void freeData(Slot &slot);
-    void releaseIfEmpty();
 
     BlockPool *m_pool;
     RingStorage<Slot> m_slots;
@@ -81,12 +97,71 @@ private:
     std::uint32_t m_window = 128;
     std::uint32_t m_offset = 0; // bytes of the first segment that were read already
     std::size_t m_byteLimit = SIZE_MAX;
-    std::size_t m_heldBytes = 0;
     std::size_t m_readableBytes = 0;
+    std::size_t m_earlyBytes = 0; // in the reorder window
     std::size_t m_completeBytes = 0; // of complete messages
     std::uint64_t m_brokenMessages = 0;
     bool m_stream;
 };
+
+inline void ReceiveQueue::store(Slot &slot, std::uint8_t fragment, ByteView data)
+{
+    slot.size = static_cast<std::uint16_t>(data.size());
+    slot.fragment = fragment;
+    slot.present = true;
+    if (data.empty())
+        return;
+    slot.data = static_cast<std::uint8_t *>(m_pool->allocate(data.size()));
+    std::memcpy(slot.data, data.data(), data.size());
+}
+
+inline void ReceiveQueue::countReady(std::uint32_t sn, const Slot &slot)
+{
+    m_readableBytes += slot.size;
+    if (m_stream) {
+        if (slot.size == 0 && sn == m_read)
+            popFront(); // an empty segment means nothing in a stream
+    } else if (slot.fragment == 0 && sn == m_completeEnd) [[likely]] {
+        m_completeBytes += slot.size;
+        m_completeEnd = sn + 1;
+    } else {
+        endMessages(sn);
+    }
+}
+
+inline ReceiveQueue::Result ReceiveQueue::insert(std::uint32_t sn, std::uint8_t fragment,
+                                                 ByteView data)
+{
+    // Nearly always it is the next one, and nothing came early.
+    if (sn != m_next || m_next != m_end || freeWindow() == 0) [[unlikely]]
+        return insertEarly(sn, fragment, data);
+    if (sn - m_read >= m_slots.capacity()) [[unlikely]]
+        growSlots(sn - m_read + 1);
+    Slot &slot = m_slots.at(sn);
+    store(slot, fragment, data);
+    m_next = m_end = sn + 1;
+    countReady(sn, slot);
+    return Result::Stored;
+}
+
+inline std::optional<std::size_t> ReceiveQueue::receiveMessage(MutableBytes buffer)
+{
+    if (m_read == m_completeEnd)
+        return std::nullopt;
+    Slot &slot = m_slots.at(m_read);
+    const std::size_t size = slot.size;
+    if (!slot.present || slot.fragment != 0 || size == 0 || size > buffer.size()) [[unlikely]]
+        return receiveFragments(buffer);
+    std::memcpy(buffer.data(), slot.data, size);
+    m_pool->release(slot.data, size);
+    slot.present = false;
+    m_readableBytes -= size;
+    m_completeBytes -= size;
+    ++m_read;
+    if (m_next != m_end) [[unlikely]]
+        advance();
+    return size;
+}
 
 } // namespace kcp
 

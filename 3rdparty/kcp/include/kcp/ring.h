@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <type_traits>
 
 namespace kcp {
@@ -26,43 +25,40 @@ public:
 
     T &at(std::uint32_t position) { return m_values[position & m_mask]; }
     const T &at(std::uint32_t position) const { return m_values[position & m_mask]; }
-    std::uint32_t capacity() const { return m_values ? m_mask + 1 : 0; }
+    std::uint32_t capacity() const { return m_capacity; }
 
     // Makes room for `needed` values and moves the `count` values from position `first` on to
-    // where at() looks for them then. All other values are zero.
-    void grow(std::uint32_t needed, std::uint32_t first, std::uint32_t count)
+    // where at() looks for them then. All other values are undefined.
+    [[gnu::cold, gnu::noinline]] void grow(std::uint32_t needed, std::uint32_t first,
+                                           std::uint32_t count)
     {
         std::uint32_t capacity = Minimum;
         while (capacity < needed)
             capacity *= 2;
         auto *values = static_cast<T *>(m_pool->allocate(capacity * sizeof(T)));
-        std::memset(static_cast<void *>(values), 0, capacity * sizeof(T));
         for (std::uint32_t i = 0; i < count; ++i)
             values[(first + i) & (capacity - 1)] = at(first + i);
         release();
         m_values = values;
+        m_capacity = capacity;
         m_mask = capacity - 1;
     }
 
     void release()
     {
         if (m_values)
-            m_pool->release(m_values, capacity() * sizeof(T));
+            m_pool->release(m_values, m_capacity * sizeof(T));
         m_values = nullptr;
+        m_capacity = 0;
         m_mask = 0;
     }
 
-    // A ring that is empty keeps a small array and gives a large one back.
-    void releaseIfLarge()
-    {
-        if (capacity() > Minimum)
-            release();
-    }
 
 private:
     static constexpr std::uint32_t Minimum = 8;
 
     T *m_values = nullptr;
+    std::uint32_t m_capacity = 0;
     std::uint32_t m_mask = 0;
     BlockPool *m_pool;
 };
@@ -91,14 +87,13 @@ public:
     void pop()
     {
         ++m_first;
-        if (--m_size == 0)
-            m_storage.releaseIfLarge();
+        --m_size;
     }
 
-    void clear()
+    void trim()
     {
-        m_size = 0;
-        m_storage.releaseIfLarge();
+        if (m_size == 0)
+            m_storage.release();
     }
 
 private:

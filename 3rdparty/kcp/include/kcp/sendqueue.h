@@ -8,8 +8,8 @@
 #include <kcp/ring.h>
 #include <kcp/time.h>
 
+#include <cstring>
 #include <optional>
-#include <vector>
 
 namespace kcp {
 
@@ -32,13 +32,25 @@ public:
         std::uint32_t maximumFragments = 127;
     };
 
+    // A piece of the byte chain; the bytes follow the struct.
+    struct Chunk
+    {
+        Chunk *next;
+        std::uint32_t capacity;
+        std::uint32_t size;
+
+        std::uint8_t *data() { return reinterpret_cast<std::uint8_t *>(this + 1); }
+        std::size_t blockSize() const { return sizeof(Chunk) + capacity; }
+    };
+
     struct Segment
     {
-        struct Chunk *chunk; // where its bytes begin
+        Chunk *chunk; // where its bytes begin
         Instant lastSent;
         std::uint32_t position; // in the chunk
         std::uint32_t transmission; // number of its last transmission among all of them
         std::uint32_t firstTimestamp; // ts of its first transmission
+        std::uint32_t lastTimestamp; // and of the last one
         std::uint32_t previous; // sn of its neighbours in the list
         std::uint32_t next;
         std::uint16_t transmissions;
@@ -55,25 +67,42 @@ public:
         std::uint32_t mostTransmissions = 0;
     };
 
-    SendQueue(BlockPool *pool, std::uint32_t initialSn);
+    SendQueue(BlockPool *pool, std::uint32_t initialSn, std::uint32_t mss);
     ~SendQueue();
     SendQueue(const SendQueue &) = delete;
     SendQueue &operator=(const SendQueue &) = delete;
 
-    void setPolicy(const Policy &policy) { m_policy = policy; }
+    void setPolicy(const Policy &policy)
+    {
+        m_policy = policy;
+        m_exemptFrom = policy.fastLimit > 0 ? policy.fastLimit : UINT32_MAX;
+    }
 
     // --- what waits to be sent ------------------------------------------------------------------
+
+    // The payload of a full segment, for what is cut from now on.
+    void setMss(std::uint32_t mss);
 
     // Appends to the stream, or as one message of at most maximumFragments * mss bytes.
     void append(ByteView data, bool stream);
 
     bool hasUnsent() const { return !m_records.isEmpty(); }
     std::size_t unsentBytes() const { return m_unsentBytes; }
-    std::size_t unsentSegments(std::uint32_t mss) const;
+    // How many segments that will be.
+    std::size_t unsentSegments() const;
     // The length of the segment that cut() would make.
-    std::uint32_t nextLength(std::uint32_t mss) const;
-    // Makes the next segment out of what waits; returns its sn. hasUnsent() must hold.
-    std::uint32_t cut(std::uint32_t mss);
+    std::uint32_t nextLength() const
+    {
+        const Record &record = m_records.front();
+        std::size_t size = m_mss;
+        if (m_fragmentSize == 0 && record.remaining <= size) [[likely]]
+            return static_cast<std::uint32_t>(record.remaining);
+        if (!record.stream)
+            size = messageFragmentSize(record.remaining);
+        return static_cast<std::uint32_t>(record.remaining < size ? record.remaining : size);
+    }
+    // Makes the next segment out of what waits, with sn next(). hasUnsent() must hold.
+    Segment &cut(std::uint32_t length); // nextLength()
 
     // --- segments -------------------------------------------------------------------------------
 
@@ -85,24 +114,40 @@ public:
     std::size_t unacknowledgedBytes() const { return m_unacknowledgedBytes; }
     std::uint32_t largestLength() const { return m_largestLength; } // of any segment in flight
 
+    Segment &segment(std::uint32_t sn) { return m_segments.at(sn); }
     const Segment &segment(std::uint32_t sn) const { return m_segments.at(sn); }
-    void copyPayload(const Segment &segment, std::uint8_t *to) const;
+    void copyPayload(const Segment &segment, std::uint8_t *to) const
+    {
+        const std::uint32_t length = segment.length;
+        if (length == 0)
+            return;
+        if (length > segment.chunk->size - segment.position) [[unlikely]]
+            copyFromChunks(segment, to);
+        else
+            std::memcpy(to, segment.chunk->data() + segment.position, length);
+    }
 
     // The first of the segments that are to be sent again.
-    std::optional<std::uint32_t> firstLost() const;
-    // The segment goes out now.
-    void markSent(std::uint32_t sn, Instant now);
+    std::uint32_t firstLost() const { return m_lists.at(LostList).first; } // hasLost() must hold
+    bool hasLost() const { return m_lostSegments > 0; }
+    // The segment goes out now, with the given ts.
+    void markSent(Segment &segment, std::uint32_t sn, Instant now, std::uint32_t timestamp);
     std::uint32_t transmissions() const { return m_transmission; } // of all segments, ever
 
-    bool isOutstanding(std::uint32_t sn) const; // in [una, next) and not acknowledged
+    bool isOutstanding(std::uint32_t sn) const // in [una, next) and not acknowledged
+    {
+        return sn - m_una < flightSize() && m_segments.at(sn).list != Acknowledged;
+    }
     void acknowledge(std::uint32_t sn); // isOutstanding(sn) must hold
-    // Acknowledges everything before una; returns how many had not been yet.
+    // Acknowledges everything before una, moves una over all that is acknowledged, and gives its
+    // memory back. Returns how many had not been acknowledged yet.
     std::uint32_t acknowledgeUntil(std::uint32_t una);
-    // Moves una over what is acknowledged and gives its memory back.
-    void releaseAcknowledged();
+    // Gives memory back that an empty queue does not need.
+    void trim();
 
     // Segments sent before the given transmission and within the fast limit become lost; returns
     // the number, and the newest of their transmissions.
+    bool hasSentBefore(std::uint32_t transmission) const;
     Expired loseSentBefore(std::uint32_t transmission);
     // Segments whose time has come become lost.
     Expired expire(Instant now, Duration rto);
@@ -117,6 +162,7 @@ private:
         std::uint32_t first;
         std::uint32_t last;
         std::uint32_t size;
+        std::uint32_t unused; // a power of two is indexed with a shift
     };
     // What one or more writes left: the whole stream so far, or one message.
     struct Record
@@ -125,32 +171,156 @@ private:
         bool stream;
     };
 
+    static constexpr std::uint8_t LostList = 0;
+    static constexpr std::uint8_t FirstFlightList = 1;
+    static constexpr std::uint8_t NotSent = 254; // cut, in no list yet
+    static constexpr std::uint8_t Acknowledged = 255; // in no list
+
+    std::uint32_t messageFragmentSize(std::size_t remaining) const; // of the first record
+    std::uint32_t newFragmentSize(std::size_t remaining) const; // of a message not begun
+    void countMessageSegments();
+    std::uint8_t countFragments(std::size_t remaining, std::uint32_t length);
+    void nextCutChunk();
     void appendBytes(ByteView data);
-    void link(std::uint32_t sn, std::uint8_t list);
-    void unlink(std::uint32_t sn);
+    void appendToChunk(Chunk *chunk, ByteView data);
+    [[gnu::cold, gnu::noinline]] Chunk *addChunk(std::size_t wanted);
+    [[gnu::cold, gnu::noinline]] void addLists(std::uint32_t end);
+    void copyFromChunks(const Segment &segment, std::uint8_t *to) const;
+    void link(Segment &segment, std::uint32_t sn, std::uint8_t list);
+    void unlink(Segment &segment, std::uint32_t sn);
     void lose(std::uint32_t sn, std::uint8_t timeouts, Expired &expired);
     void releaseChunks();
 
     BlockPool *m_pool;
     Policy m_policy;
+    std::uint32_t m_exemptFrom = UINT32_MAX; // transmissions, from the policy's fast limit
     RingStorage<Segment> m_segments;
     PoolRing<Record> m_records;
-    std::vector<List> m_lists; // [0] lost; [1 + 2 * timeouts + (beyond the fast limit)] in flight
+    RingStorage<List> m_lists; // [0] lost; [1 + 2 * timeouts + (beyond the fast limit)] in flight
 
     Chunk *m_firstChunk = nullptr;
     Chunk *m_lastChunk = nullptr;
     Chunk *m_cutChunk = nullptr; // where the next cut begins
     std::uint32_t m_cutPosition = 0;
 
+    std::uint32_t m_mss;
     std::uint32_t m_una;
     std::uint32_t m_next;
     std::uint32_t m_pipe = 0;
+    std::uint32_t m_lostSegments = 0;
+    std::uint32_t m_listEnd = 0; // one past the last list in use
     std::uint32_t m_transmission = 0;
     std::uint32_t m_largestLength = 0;
     std::uint32_t m_fragmentSize = 0; // of the message that is being cut; 0 = none
     std::size_t m_unsentBytes = 0;
+    std::size_t m_unsentStreamBytes = 0;
+    std::size_t m_unsentMessageSegments = 0;
     std::size_t m_unacknowledgedBytes = 0;
 };
+
+inline void SendQueue::link(Segment &segment, std::uint32_t sn, std::uint8_t index)
+{
+    if (index >= m_listEnd) [[unlikely]]
+        addLists(index + 1U);
+    List &list = m_lists.at(index);
+    segment.list = index;
+    segment.previous = list.last;
+    if (list.size++ == 0)
+        list.first = sn;
+    else
+        m_segments.at(list.last).next = sn;
+    list.last = sn;
+}
+
+inline void SendQueue::unlink(Segment &segment, std::uint32_t sn)
+{
+    List &list = m_lists.at(segment.list);
+    if (--list.size == 0)
+        return;
+    if (list.first == sn) {
+        list.first = segment.next;
+    } else if (list.last == sn) {
+        list.last = segment.previous;
+    } else {
+        m_segments.at(segment.previous).next = segment.next;
+        m_segments.at(segment.next).previous = segment.previous;
+    }
+}
+
+inline void SendQueue::markSent(Segment &segment, std::uint32_t sn, Instant now,
+                                std::uint32_t timestamp)
+{
+    if (segment.list == LostList) [[unlikely]] {
+        unlink(segment, sn);
+        --m_lostSegments;
+    } else {
+        segment.firstTimestamp = timestamp;
+    }
+    segment.transmissions += segment.transmissions != UINT16_MAX;
+    segment.lastSent = now;
+    segment.lastTimestamp = timestamp;
+    segment.transmission = m_transmission++;
+    ++m_pipe;
+    std::uint32_t list = FirstFlightList + 2U * segment.timeouts;
+    if (segment.transmissions >= m_exemptFrom) [[unlikely]]
+        ++list;
+    link(segment, sn, static_cast<std::uint8_t>(list));
+}
+
+inline SendQueue::Segment &SendQueue::cut(std::uint32_t length)
+{
+    const std::uint32_t sn = m_next;
+    if (sn - m_una >= m_segments.capacity()) [[unlikely]]
+        m_segments.grow(flightSize() + 1, m_una, flightSize());
+    m_next = sn + 1;
+    Segment &segment = m_segments.at(sn);
+    segment.transmissions = 0;
+    segment.length = static_cast<std::uint16_t>(length);
+    segment.fragment = 0;
+    segment.list = NotSent;
+    segment.timeouts = 0;
+
+    Record &record = m_records.front();
+    const std::size_t remaining = record.remaining - length;
+    record.remaining = remaining;
+    if (record.stream)
+        m_unsentStreamBytes -= length;
+    else
+        segment.fragment = countFragments(remaining, length);
+    if (remaining == 0)
+        m_records.pop();
+
+    if (length > 0) [[likely]] {
+        if (m_cutPosition == m_cutChunk->size) [[unlikely]]
+            nextCutChunk();
+        segment.chunk = m_cutChunk;
+        segment.position = m_cutPosition;
+        m_cutPosition += length;
+        while (m_cutPosition > m_cutChunk->size) [[unlikely]] {
+            m_cutPosition -= m_cutChunk->size;
+            m_cutChunk = m_cutChunk->next;
+        }
+        m_unsentBytes -= length;
+        m_unacknowledgedBytes += length;
+    } else {
+        segment.chunk = m_cutChunk; // so that the chunks are released in order
+    }
+    if (length > m_largestLength) [[unlikely]]
+        m_largestLength = length;
+    return segment;
+}
+
+// How many fragments follow this one of the given length; remembers that they must be as long.
+inline std::uint8_t SendQueue::countFragments(std::size_t remaining, std::uint32_t length)
+{
+    --m_unsentMessageSegments;
+    if (remaining == 0) [[likely]] {
+        m_fragmentSize = 0;
+        return 0;
+    }
+    m_fragmentSize = length;
+    return static_cast<std::uint8_t>((remaining + length - 1) / length);
+}
 
 } // namespace kcp
 
