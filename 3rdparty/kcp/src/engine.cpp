@@ -63,6 +63,7 @@ struct Engine::InputState
     std::uint32_t una;
     std::uint32_t newlyAcknowledged = 0;
     std::uint32_t newestTransmission = 0; // of the segments acknowledged
+    Duration rtt{-1}; // of the newest of them; one sample a datagram
     bool hasTransmission = false;
     bool plausible = true;
 };
@@ -110,15 +111,6 @@ void Engine::trim()
 }
 
 // --- commands -------------------------------------------------------------------------------
-
-bool Engine::send(ByteView data)
-{
-    if (!m_config.stream
-        && data.size() > static_cast<std::size_t>(mss()) * m_config.maximumFragments)
-        return false;
-    m_send.append(data, m_config.stream);
-    return true;
-}
 
 std::size_t Engine::read(MutableBytes buffer)
 {
@@ -402,15 +394,17 @@ void Engine::handleAck(Instant now, std::uint32_t sn, std::uint32_t timestamp, I
     }
     const SendQueue::Segment &segment = m_send.segment(sn);
     if (timestamp == segment.lastTimestamp) [[likely]] {
-        m_rtt.addSample(now - segment.lastSent);
-        if (!state.hasTransmission || serialLess(state.newestTransmission, segment.transmission))
+        if (!state.hasTransmission || serialLess(state.newestTransmission, segment.transmission)) {
             state.newestTransmission = segment.transmission;
+            state.rtt = now - segment.lastSent;
+        }
         state.hasTransmission = true;
     } else if (serialDistance(timestamp, segment.firstTimestamp) >= 0
                && serialDistance(segment.lastTimestamp, timestamp) > 0) {
         // It answers an earlier transmission, whose time is known to the millisecond only.
         const std::int32_t age = serialDistance(wireTime(now), timestamp);
-        m_rtt.addSample(std::chrono::milliseconds(age));
+        if (!state.hasTransmission)
+            state.rtt = std::chrono::milliseconds(age);
     } // else the ts was never ours: no measurement
     m_send.acknowledge(sn);
     ++state.newlyAcknowledged;
@@ -427,6 +421,7 @@ void Engine::finishAcks(Instant now, InputState &state, Input &input)
         return;
     input.acknowledged = true;
     m_lastProgress = now;
+    m_rtt.addSample(state.rtt);
     if (m_config.congestionControl != CongestionControl::Off) {
         m_congestion->onAck({now, state.newlyAcknowledged, inFlight, m_send.una() != before,
                              m_congestionLimited, m_rtt.srtt()});
@@ -503,19 +498,16 @@ Instant Engine::pollTimeout() const
 
 std::size_t Engine::transmit(Instant now, MutableBytes buffer, bool sendsData)
 {
-    SegmentHeader header;
-    header.conv = m_config.conv;
-    header.window = static_cast<std::uint16_t>(advertisedWindow());
-    header.una = m_receive.next();
-    header.timestamp = wireTime(now);
-    if (header.window == 0) [[unlikely]]
+    const std::uint32_t window = advertisedWindow();
+    if (window == 0) [[unlikely]]
         m_windowWasClosed = true;
-
+    SegmentHeader header{m_config.conv, Command::Push, 0, static_cast<std::uint16_t>(window),
+                         wireTime(now), 0, m_receive.next()};
     std::size_t size = 0;
     if (!m_acks.isEmpty() || m_askWindow || m_tellWindow) [[unlikely]]
         size = writeControl(now, buffer.first(std::min<std::size_t>(buffer.size(), m_config.mtu)),
                             header, sendsData);
-    if (sendsData)
+    if (sendsData) [[likely]]
         size = writeData(now, buffer, size, header);
     m_stats.datagramsOut += size > 0;
     m_stats.bytesOut += size;
@@ -527,27 +519,32 @@ std::size_t Engine::transmit(Instant now, MutableBytes buffer, bool sendsData)
 inline std::size_t Engine::writeData(Instant now, MutableBytes buffer, std::size_t size,
                                      SegmentHeader header)
 {
-    header.command = Command::Push;
     // What is larger than the MTU (see setMtu()) has a datagram to itself.
-    const std::size_t limit = size == 0 ? buffer.size()
-                                        : std::min<std::size_t>(buffer.size(), m_config.mtu);
+    std::size_t limit = buffer.size();
+    if (size > 0)
+        limit = std::min<std::size_t>(limit, m_config.mtu);
     do {
         const bool lost = m_send.hasLost();
+        if (!lost && !m_send.hasUnsent())
+            break;
         header.sn = lost ? m_send.firstLost() : m_send.next();
         const std::uint32_t length = lost ? m_send.segment(header.sn).length : m_send.nextLength();
-        if (size + HeaderSize + length > limit)
+        const std::size_t end = size + HeaderSize + length;
+        if (end > limit)
             break;
         if (m_send.pipe() == 0 && !lost && m_probesUnanswered == 0) [[unlikely]]
             m_lastProgress = now;
         SendQueue::Segment &segment = lost ? m_send.segment(header.sn) : m_send.cut(length);
         header.fragment = segment.fragment;
         m_send.markSent(segment, header.sn, now, header.timestamp);
-        std::uint8_t *p = buffer.data() + size;
-        size += HeaderSize + length;
         ++m_stats.segmentsOut;
+        std::uint8_t *p = buffer.data() + size;
         writeHeader(p, header, length);
         m_send.copyPayload(segment, p + HeaderSize);
-    } while (size + HeaderSize < m_config.mtu && hasDataToSend());
+        size = end;
+        limit = std::min<std::size_t>(limit, m_config.mtu);
+        // The length is looked at first: it says sooner that this datagram is full.
+    } while (m_send.mayFit(limit, size + HeaderSize) && hasDataToSend());
     return size;
 }
 

@@ -34,7 +34,18 @@ void ReceiveQueue::setLimits(std::uint32_t window, std::size_t bytes)
 
 void ReceiveQueue::setStream(bool stream)
 {
+    if (stream == m_stream)
+        return;
     m_stream = stream;
+    m_completeEnd = m_read;
+    m_completeBytes = 0;
+    // What is ready is looked at again, the other way.
+    const std::uint32_t end = m_next;
+    m_readableBytes = 0;
+    for (m_next = m_read; m_next != end; ++m_next)
+        countReady(m_next, m_slots.at(m_next));
+    m_readableBytes -= m_offset;
+    m_completeBytes -= std::min<std::size_t>(m_completeBytes, m_offset);
 }
 
 // What does not come in order, is there already, or finds the window closed.

@@ -104,7 +104,14 @@ public:
 
     // Queues data. In stream mode it is appended to the stream; else it is one message, possibly
     // empty. False, and nothing queued, when a message needs more than maximumFragments fragments.
-    bool send(ByteView data);
+    bool send(ByteView data)
+    {
+        if (!m_config.stream
+            && data.size() > static_cast<std::size_t>(mss()) * m_config.maximumFragments)
+            return false;
+        m_send.append(data, m_config.stream);
+        return true;
+    }
 
     // Takes up to buffer.size() bytes from the stream. Message boundaries are ignored.
     std::size_t read(MutableBytes buffer);

@@ -48,7 +48,7 @@ public:
     }
     std::size_t readableBytes() const { return m_readableBytes; } // stream: all that is ready
     // That wait for the application: complete messages only.
-    std::size_t closedBytes() const { return m_stream ? m_readableBytes : m_completeBytes; }
+    std::size_t closedBytes() const { return m_completeBytes; }
     std::size_t heldBytes() const { return m_readableBytes + m_earlyBytes; }
     std::uint64_t brokenMessages() const { return m_brokenMessages; }
 
@@ -75,7 +75,7 @@ private:
 
     std::uint32_t closedSegments() const // that count against the window
     {
-        return (m_stream ? m_next : m_completeEnd) - m_read;
+        return m_completeEnd - m_read;
     }
     void store(Slot &slot, std::uint8_t fragment, ByteView data);
     Result insertEarly(std::uint32_t sn, std::uint8_t fragment, ByteView data);
@@ -93,13 +93,13 @@ private:
     std::uint32_t m_read;
     std::uint32_t m_next;
     std::uint32_t m_end; // one past the farthest segment that is there
-    std::uint32_t m_completeEnd; // one past the last complete message; message mode
+    std::uint32_t m_completeEnd; // one past the last complete message; in a stream, m_next
     std::uint32_t m_window = 128;
     std::uint32_t m_offset = 0; // bytes of the first segment that were read already
     std::size_t m_byteLimit = SIZE_MAX;
     std::size_t m_readableBytes = 0;
     std::size_t m_earlyBytes = 0; // in the reorder window
-    std::size_t m_completeBytes = 0; // of complete messages
+    std::size_t m_completeBytes = 0; // of complete messages; in a stream, of all that is ready
     std::uint64_t m_brokenMessages = 0;
     bool m_stream;
 };
@@ -118,12 +118,11 @@ inline void ReceiveQueue::store(Slot &slot, std::uint8_t fragment, ByteView data
 inline void ReceiveQueue::countReady(std::uint32_t sn, const Slot &slot)
 {
     m_readableBytes += slot.size;
-    if (m_stream) {
-        if (slot.size == 0 && sn == m_read)
-            popFront(); // an empty segment means nothing in a stream
-    } else if (slot.fragment == 0 && sn == m_completeEnd) [[likely]] {
+    if (m_stream || (slot.fragment == 0 && sn == m_completeEnd)) [[likely]] {
         m_completeBytes += slot.size;
         m_completeEnd = sn + 1;
+        if (slot.size == 0 && m_stream && sn == m_read)
+            popFront(); // an empty segment means nothing in a stream
     } else {
         endMessages(sn);
     }

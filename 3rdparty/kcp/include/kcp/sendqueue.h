@@ -101,6 +101,11 @@ public:
             size = messageFragmentSize(record.remaining);
         return static_cast<std::uint32_t>(record.remaining < size ? record.remaining : size);
     }
+    // Whether another segment can fit into a datagram of `limit` bytes that has `used` already.
+    bool mayFit(std::size_t limit, std::size_t used) const
+    {
+        return used < limit && (hasLost() || (hasUnsent() && used + nextLength() <= limit));
+    }
     // Makes the next segment out of what waits, with sn next(). hasUnsent() must hold.
     Segment &cut(std::uint32_t length); // nextLength()
 
