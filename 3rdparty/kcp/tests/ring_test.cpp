@@ -39,19 +39,22 @@ TEST_CASE("a queue in any order of pushing and popping")
     }
 }
 
-TEST_CASE("an empty ring holds no large memory")
+TEST_CASE("an empty ring gives its memory back with trim()")
 {
-    BlockPool pool(0);
-    {
-        PoolRing<std::uint64_t> ring(&pool);
-        for (int i = 0; i < 10000; ++i)
-            ring.push(0);
-        ring.clear();
-        CHECK(ring.isEmpty());
-        ring.push(5);
-        CHECK(ring.front() == 5);
-    }
-    CHECK(pool.retainedBytes() == 0);
+    BlockPool pool(64U << 20U);
+    PoolRing<std::uint64_t> ring(&pool);
+    for (std::uint32_t i = 0; i < 10000; ++i)
+        ring.push(i);
+    const std::size_t before = pool.retainedBytes(); // what growing left behind
+    ring.trim(); // not empty: nothing happens
+    CHECK(ring.size() == 10000);
+    CHECK(pool.retainedBytes() == before);
+    while (!ring.isEmpty())
+        ring.pop();
+    ring.trim();
+    CHECK(pool.retainedBytes() >= before + 10000 * sizeof(std::uint64_t));
+    ring.push(5);
+    CHECK(ring.front() == 5);
 }
 
 TEST_CASE("a window grows in place, also across the wrap of sn")
@@ -71,7 +74,7 @@ TEST_CASE("a window grows in place, also across the wrap of sn")
         CHECK(window.capacity() >= 4000);
         for (std::uint32_t i = 0; i < 8; ++i)
             CHECK(window.at(start + i) == i + 1);
-        window.releaseIfLarge();
+        window.release();
         CHECK(window.capacity() == 0);
     }
 }
