@@ -95,15 +95,16 @@ struct Event
     enum class Type : std::uint8_t {
         Connected, // a client's session may be used
         Accepted, // a new session of a stranger; it wants take() or abort()
-        Readable, // new bytes or messages; comes once until something is read
+        Readable, // new bytes, or messages (for these once until something is read)
         Written, // `bytes` left for the first time since the last such event
         Acknowledged, // something was acknowledged; room below a write limit
         DatagramReceived, // an unreliable datagram waits in the session
         PeerFinished, // no more will come; what came can still be read
         Closed, // the end, the last event of a session: reason, code, text
         PeerAddressChanged,
+        PathSilent, // several probes in a row are unanswered: a client may want to rebind()
     };
-    Type type;
+    Type type = Type::Closed;
     SessionId session;
     std::uint64_t bytes = 0;
     CloseReason reason = CloseReason::None;
@@ -121,6 +122,7 @@ struct EndpointStats
     std::uint64_t bytesOut = 0;
     std::uint64_t malformedIn = 0; // neither a frame nor a segment, or impossible
     std::uint64_t unknownConversationIn = 0; // well-formed, for nobody here
+    std::uint64_t rejectedIn = 0; // frames whose tag, cookie or sequence is not right
     std::uint64_t refused = 0;
     std::uint64_t repliesSuppressed = 0; // by the rate limit for strangers
     std::uint64_t accepted = 0;
@@ -166,6 +168,9 @@ public:
     bool readMessage(SessionId id, std::vector<std::uint8_t> &message);
     bool readDatagram(SessionId id, std::vector<std::uint8_t> &payload);
     void setReceiveLimit(SessionId id, std::size_t bytes);
+    // Changes what can change while a session lives: nodelay, interval, resend, congestion control,
+    // rto, dead link and the durations. False when the configuration is invalid.
+    bool reconfigure(SessionId id, const SessionConfig &config);
 
     // The application has taken an accepted session: it does not count as pending any more.
     void take(SessionId id);
