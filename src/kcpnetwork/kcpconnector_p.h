@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// From a host name to a session: looks the name up, then tries the addresses, each 250 ms after the
+// one before or as soon as that has failed; the first that answers wins (after RFC 8305).
+#ifndef KCPCONNECTOR_P_H
+#define KCPCONNECTOR_P_H
+
+#include "kcpdriver_p.h"
+
+#include <QtCore/qbytearray.h>
+#include <QtCore/qlist.h>
+#include <QtNetwork/qhostaddress.h>
+#include <QtNetwork/qhostinfo.h>
+
+#include <memory>
+#include <vector>
+
+class KcpSocketPrivate;
+
+class KcpConnector
+{
+public:
+    KcpConnector(KcpSocketPrivate *socket, quint16 port,
+                 QAbstractSocket::NetworkLayerProtocol protocol);
+    ~KcpConnector(); // gives up every attempt
+
+    void lookUp(const QString &hostName);
+    // Blocks for the result that lookUp() has not brought yet.
+    void finishLookUp();
+    bool isLookingUp() const { return m_lookupId >= 0; }
+
+    // Leaves only what the wanted protocol can use, and lets the address families alternate.
+    QList<QHostAddress> usable(const QList<QHostAddress> &addresses) const;
+    // The socket may have its session, or have failed, when this returns; then the connector is
+    // gone.
+    void start(const QList<QHostAddress> &addresses);
+
+    // What was written before there is one session to take it.
+    void queue(const char *data, qint64 size) { m_earlyBytes.append(data, size); }
+    void queueMessage(const QByteArray &message);
+    qint64 queuedBytes() const { return m_earlyBytes.size() + m_earlyMessageBytes; }
+    void moveQueueTo(KcpDriver *driver, kcpnet::SessionId id);
+
+    // A step of waiting without an event loop. False once the deadline has passed.
+    bool wait(kcp::Instant deadline);
+
+private:
+    struct Attempt;
+
+    void lookedUp(const QHostInfo &info);
+    void startNext();
+    std::unique_ptr<Attempt> openAttempt(const QHostAddress &address);
+    void handleEvent(Attempt *attempt, const kcpnet::Event &event);
+    void succeed(Attempt *attempt);
+    void noteFailure(const kcpnet::Event &event, const QHostAddress &address);
+    void noteFailure(QAbstractSocket::SocketError error, const QString &text);
+    bool anyAlive() const;
+    void scheduleNext();
+
+    KcpSocketPrivate *m_socket;
+    std::vector<std::unique_ptr<Attempt>> m_attempts;
+    QList<QHostAddress> m_untried;
+    std::unique_ptr<KcpTimer> m_timer;
+    kcp::Instant m_nextAt = kcp::Never;
+    QString m_hostName;
+    QByteArray m_earlyBytes;
+    QList<QByteArray> m_earlyMessages;
+    QString m_errorText;
+    qint64 m_earlyMessageBytes = 0;
+    QAbstractSocket::SocketError m_error = QAbstractSocket::UnknownSocketError;
+    int m_lookupId = -1;
+    quint16 m_port;
+    QAbstractSocket::NetworkLayerProtocol m_protocol;
+};
+
+// The error and the text of a session that ended, for people: what happened, where, and why.
+struct KcpEndDescription
+{
+    QAbstractSocket::SocketError error = QAbstractSocket::UnknownSocketError;
+    QString text; // empty: the end was wanted
+};
+KcpEndDescription kcpDescribeEnd(const kcpnet::Event &event, const QHostAddress &peer,
+                                 quint16 port);
+
+#endif // KCPCONNECTOR_P_H

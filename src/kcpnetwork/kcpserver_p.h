@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#ifndef KCPSERVER_P_H
+#define KCPSERVER_P_H
+
+#include "kcpdriver_p.h"
+#include "kcpserver.h"
+
+#include <QtCore/qlist.h>
+#include <QtCore/qpointer.h>
+
+class KcpServerPrivate final : public KcpSessionHandler
+{
+public:
+    explicit KcpServerPrivate(KcpServer *q) : q(q) { }
+
+    void handleSessionEvent(const kcpnet::Event &event) override; // Accepted
+    void applyAcceptConfig();
+    void setError(QAbstractSocket::SocketError code, const QString &text);
+
+    KcpServer *q;
+    QPointer<KcpDriver> driver; // we hold a reference while listening
+    QList<QPointer<KcpSocket>> pending;
+    KcpConfiguration configuration;
+    QByteArray resetKey;
+    QString errorString;
+    QAbstractSocket::SocketError error = QAbstractSocket::UnknownSocketError;
+    KcpConfiguration::Profiles profiles = KcpConfiguration::Native;
+    int maximumPending = 30;
+    int maximumConnections = 10000;
+    int maximumPerAddress = 256;
+    bool paused = false;
+};
+
+#endif // KCPSERVER_P_H

@@ -1,0 +1,933 @@
+// SPDX-License-Identifier: MIT
+#include "kcpsocket.h"
+#include "kcpsocket_p.h"
+#include "kcpaddressconversion_p.h"
+#include "kcpconfiguration_p.h"
+#include "kcpconnector_p.h"
+#include "kcplogging_p.h"
+#include "kcpstatistics_p.h"
+
+#include <QtCore/qvariant.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+/*!
+    \class KcpSocket
+    \inmodule QtKcpNetwork
+    \ingroup kcpnetwork
+    \brief The KcpSocket class is a reliable, ordered connection over UDP with the KCP protocol.
+
+    KcpSocket is a QIODevice that is used like QTcpSocket: call connectToHost(), wait for connected(),
+    write(), and read in a slot of readyRead(). Data that is written before connected() is queued and
+    travels with the handshake. Names, states, signals and their order are QAbstractSocket's.
+
+    What is different:
+
+    \list
+    \li Several writes in one turn of the event loop share datagrams; they leave at the end of the
+        turn. flush() sends at once.
+    \li A connection is closed by both sides: after disconnectFromHost() the state is ClosingState
+        until the peer has everything, at most for KcpConfiguration::lingerTime().
+    \li A deleted socket delivers what was written in the background, as long as its thread runs an
+        event loop. A program that ends should wait for disconnected() first.
+    \li A connection survives a change of the client's network; see rebind().
+    \li Messages with boundaries (\l{KcpConfiguration::Message}{message mode}) and unreliable
+        datagrams, sendDatagram(), use the same connection.
+    \endlist
+
+    A socket may be moved to another thread before it connects. Sockets that a KcpServer has accepted
+    share the server's UDP socket and stay in its thread.
+
+    The \c waitFor functions work without an event loop and never run slots of other sockets: these
+    hear of their events in the next turn of the event loop.
+
+    \sa KcpServer, KcpConfiguration
+*/
+
+/*!
+    \enum KcpSocket::CloseReason
+    Why a connection has ended, or could not be made.
+
+    \value NotClosed It has not ended, or there was none.
+    \value LocalClose disconnectFromHost() or close(): the peer has taken everything.
+    \value LocalAbort abort().
+    \value RemoteClose The peer has closed; closeCode() and closeText() are its words.
+    \value RemoteAbort The peer has aborted.
+    \value Refused The server has refused, or nothing listens on the port.
+    \value ConnectTimeout No answer within KcpConfiguration::connectTimeout().
+    \value IdleTimeout Nothing heard within KcpConfiguration::idleTimeout().
+    \value DeadLink Nothing acknowledged after KcpConfiguration::deadLink() transmissions.
+    \value LingerTimeout Closing took longer than KcpConfiguration::lingerTime().
+    \value ConnectionReset The server does not know the connection: it was restarted.
+    \value ProtocolError The peer has broken the protocol, or a message was larger than
+        KcpConfiguration::maxMessageSize().
+*/
+
+/*!
+    \fn void KcpSocket::hostFound()
+    Emitted after connectToHost() when the host has been found, before the first attempt to connect.
+*/
+/*!
+    \fn void KcpSocket::connected()
+    Emitted when the connection has been made and state() is QAbstractSocket::ConnectedState.
+*/
+/*!
+    \fn void KcpSocket::disconnected()
+    Emitted when a connection that had been made has ended. What was received can still be read.
+*/
+/*!
+    \fn void KcpSocket::stateChanged(QAbstractSocket::SocketState state)
+    Emitted whenever state() has changed to \a state.
+*/
+/*!
+    \fn void KcpSocket::errorOccurred(QAbstractSocket::SocketError error)
+    Emitted when \a error has occurred; errorString() says what, where and why.
+
+    \table
+    \header \li Error \li Meaning
+    \row \li HostNotFoundError \li The name has no usable address.
+    \row \li ConnectionRefusedError \li The server has refused, or nothing listens on the port; the
+        text says which.
+    \row \li SocketTimeoutError \li No answer while connecting, silence, a dead link, a close that
+        took too long, or a \c waitFor function that did.
+    \row \li RemoteHostClosedError \li The peer has closed or aborted, or does not know the
+        connection any more.
+    \row \li NetworkError \li The peer has broken the protocol, or the network cannot be reached.
+    \endtable
+*/
+/*!
+    \fn void KcpSocket::datagramReceived(const QByteArray &payload)
+    Emitted for each unreliable datagram of the peer, with its \a payload.
+
+    \sa sendDatagram()
+*/
+/*!
+    \fn void KcpSocket::peerAddressChanged()
+    Emitted when the peer is reached at another address from now on: it has changed its network. No
+    data is lost by it.
+*/
+
+/*!
+    Constructs a socket in state QAbstractSocket::UnconnectedState with the given \a parent.
+*/
+KcpSocket::KcpSocket(QObject *parent)
+    : QIODevice(parent), d(std::make_unique<KcpSocketPrivate>(this))
+{
+}
+
+/*!
+    Destroys the socket. An open connection is closed in the background: what was written is
+    delivered while the thread runs its event loop. No signals are emitted.
+*/
+KcpSocket::~KcpSocket() = default;
+
+/*!
+    Binds the socket to \a address and \a port before connecting, with the given \a mode; port 0 lets
+    the system choose. Returns \c true and enters QAbstractSocket::BoundState on success; else error()
+    and errorString() say why. Possible in UnconnectedState only.
+
+    Without it connectToHost() chooses.
+*/
+bool KcpSocket::bind(const QHostAddress &address, quint16 port, QAbstractSocket::BindMode mode)
+{
+    if (d->state != QAbstractSocket::UnconnectedState) {
+        qCWarning(lcKcp, "KcpSocket::bind() is possible in UnconnectedState only");
+        return false;
+    }
+    d->releaseSession();
+    KcpDriver *driver = KcpDriver::create(this);
+    if (!driver->bind(address, port, mode)) {
+        d->setError(driver->channel()->error(), driver->channel()->errorString());
+        driver->release();
+        d->emitError();
+        return false;
+    }
+    d->driver = driver;
+    KcpSocketPrivate::Rare &rare = d->rare();
+    rare.boundAddress = address;
+    rare.boundPort = port;
+    rare.bindMode = mode;
+    d->changeState(QAbstractSocket::BoundState);
+    return true;
+}
+
+/*!
+    \overload
+    Binds to QHostAddress::Any, \a port and \a mode.
+*/
+bool KcpSocket::bind(quint16 port, QAbstractSocket::BindMode mode)
+{
+    return bind(QHostAddress(QHostAddress::Any), port, mode);
+}
+
+/*!
+    Connects to \a hostName on \a port and opens the device with \a openMode. \a hostName may be a
+    name or an address; with \a protocol other than QAbstractSocket::AnyIPProtocol only addresses of
+    that protocol are used.
+
+    The socket enters HostLookupState, then emits hostFound() and enters ConnectingState. All
+    addresses are tried, 250 ms apart; the first that answers wins, and connected() is emitted. On
+    failure the socket returns to UnconnectedState and emits errorOccurred().
+
+    With KcpConfiguration::Native a server answers in one round trip. A plain KCP peer is connected
+    when its first valid segment arrives.
+
+    \sa waitForConnected(), disconnectFromHost(), abort()
+*/
+void KcpSocket::connectToHost(const QString &hostName, quint16 port, OpenMode openMode,
+                              QAbstractSocket::NetworkLayerProtocol protocol)
+{
+    if (!d->beginConnect(port, openMode))
+        return;
+    d->rare().peerName = hostName;
+    d->connector = std::make_unique<KcpConnector>(d.get(), port, protocol);
+    if (!d->changeState(QAbstractSocket::HostLookupState))
+        return;
+    QHostAddress address;
+    if (address.setAddress(hostName))
+        d->startConnecting({ address });
+    else
+        d->connector->lookUp(hostName);
+}
+
+/*!
+    \overload
+    Connects to \a address on \a port and opens the device with \a openMode.
+*/
+void KcpSocket::connectToHost(const QHostAddress &address, quint16 port, OpenMode openMode)
+{
+    if (!d->beginConnect(port, openMode))
+        return;
+    d->rare().peerName = address.toString();
+    d->connector = std::make_unique<KcpConnector>(d.get(), port, QAbstractSocket::AnyIPProtocol);
+    if (!d->changeState(QAbstractSocket::HostLookupState))
+        return;
+    d->startConnecting(address.isNull() ? QList<QHostAddress>() : QList{ address });
+}
+
+/*!
+    Closes the connection when everything that was written has been delivered; until then the socket
+    is in QAbstractSocket::ClosingState. Then it enters UnconnectedState, and readChannelFinished() and
+    disconnected() are emitted. If the peer does not take everything within
+    KcpConfiguration::lingerTime(), errorOccurred() is emitted with SocketTimeoutError.
+
+    What the peer still sends is discarded from now on. A socket that is still connecting connects
+    first.
+
+    \sa waitForDisconnected(), abort()
+*/
+void KcpSocket::disconnectFromHost()
+{
+    disconnectFromHost(0);
+}
+
+/*!
+    \overload
+    Tells the peer \a code and \a text, at most 256 bytes of UTF-8, as the reason: its closeCode() and
+    closeText(). A plain KCP peer learns nothing of a close.
+*/
+void KcpSocket::disconnectFromHost(quint32 code, const QString &text)
+{
+    switch (d->state) {
+    case QAbstractSocket::UnconnectedState:
+    case QAbstractSocket::ClosingState:
+    case QAbstractSocket::ListeningState:
+        return;
+    case QAbstractSocket::BoundState:
+        d->releaseSession();
+        d->changeState(QAbstractSocket::UnconnectedState);
+        return;
+    case QAbstractSocket::HostLookupState:
+    case QAbstractSocket::ConnectingState:
+        d->pendingClose = true;
+        d->rare().pendingCloseCode = code;
+        d->rare().pendingCloseText = text;
+        return;
+    case QAbstractSocket::ConnectedState:
+        d->closeSession(code, text);
+        return;
+    }
+}
+
+/*!
+    Ends the connection at once: what was not delivered is lost, and one datagram tells the peer. The
+    device is closed.
+
+    \sa disconnectFromHost(), close()
+*/
+void KcpSocket::abort()
+{
+    if (d->state == QAbstractSocket::UnconnectedState)
+        return;
+    d->abortSession();
+    const quint32 before = d->epoch;
+    const QPointer<KcpSocket> alive(this);
+    QIODevice::close(); // emits aboutToClose()
+    if (alive && d->epoch == before)
+        d->becomeUnconnected();
+}
+
+/*!
+    Closes the device: what was received and not read is dropped, what was written is still
+    delivered, as by disconnectFromHost().
+*/
+void KcpSocket::close()
+{
+    if (!isOpen() && d->isEnded())
+        return;
+    const QPointer<KcpSocket> alive(this);
+    QIODevice::close(); // emits aboutToClose()
+    if (!alive)
+        return;
+    if (const kcpnet::Session *session = d->session()) {
+        if (d->state == QAbstractSocket::UnconnectedState)
+            d->releaseSession();
+        else
+            d->driver->endpoint().skip(d->id, session->readableBytes());
+    }
+    disconnectFromHost();
+}
+
+/*!
+    Sends now what the congestion control and the windows allow, instead of at the end of this turn of
+    the event loop. Returns \c true if data left for the first time by it.
+*/
+bool KcpSocket::flush()
+{
+    const kcpnet::Session *session = d->session();
+    if (!session)
+        return false;
+    const std::size_t before = session->unsentBytes();
+    d->driver->flush();
+    session = d->session();
+    return session && session->unsentBytes() < before;
+}
+
+/*!
+    Binds a new UDP socket under the connection, which goes on over it. A client does so by itself
+    when its local address is gone or the peer stays silent; call it when you know better, for example
+    that another network should be used. Returns \c false, and changes nothing, when the socket is not
+    connected, was accepted by a server, or no new UDP socket can be had.
+*/
+bool KcpSocket::rebind()
+{
+    const kcpnet::Session *session = d->session();
+    if (!session || d->state != QAbstractSocket::ConnectedState
+        || session->role() != kcpnet::Session::Role::Client) {
+        qCWarning(lcKcp, "KcpSocket::rebind() is possible for connected clients only");
+        return false;
+    }
+    return d->driver->rebind();
+}
+
+/*!
+    Returns \c true while the socket has a UDP socket: when it is bound, connecting or connected.
+*/
+bool KcpSocket::isValid() const
+{
+    return !d->driver.isNull() && d->state != QAbstractSocket::UnconnectedState;
+}
+
+/*!
+    Returns the state of the socket.
+*/
+QAbstractSocket::SocketState KcpSocket::state() const
+{
+    return d->state;
+}
+
+/*!
+    Returns the error that occurred last; errorString() describes it.
+*/
+QAbstractSocket::SocketError KcpSocket::error() const
+{
+    return d->error;
+}
+
+/*!
+    Returns why the last connection has ended; NotClosed while it lives.
+*/
+KcpSocket::CloseReason KcpSocket::closeReason() const
+{
+    return d->closeReason;
+}
+
+/*!
+    Returns the code that the peer gave to disconnectFromHost(), if closeReason() is RemoteClose or
+    RemoteAbort; else 0.
+*/
+quint32 KcpSocket::closeCode() const
+{
+    return d->closeCode;
+}
+
+/*!
+    Returns the text that the peer gave to disconnectFromHost(), if any. It comes from the network:
+    do not trust it.
+*/
+QString KcpSocket::closeText() const
+{
+    return d->extra ? d->extra->closeText : QString();
+}
+
+/*!
+    Returns the local UDP port; 0 when there is none.
+*/
+quint16 KcpSocket::localPort() const
+{
+    return isValid() ? d->driver->channel()->localPort() : quint16(0);
+}
+
+/*!
+    Returns the local address; null when there is none. For an accepted socket of a server that
+    listens on all addresses it is the one that the client has asked.
+*/
+QHostAddress KcpSocket::localAddress() const
+{
+    if (!isValid())
+        return QHostAddress();
+    const kcpnet::Session *session = d->session();
+    if (session && !session->path().local.isNull())
+        return kcpToHostAddress(session->path().local);
+    return d->driver->channel()->localAddress();
+}
+
+/*!
+    Returns the port of the peer; 0 when not connected.
+*/
+quint16 KcpSocket::peerPort() const
+{
+    return isValid() && d->state != QAbstractSocket::BoundState ? d->peer.port : quint16(0);
+}
+
+/*!
+    Returns the address of the peer; null when not connected.
+*/
+QHostAddress KcpSocket::peerAddress() const
+{
+    return isValid() && d->state != QAbstractSocket::BoundState ? kcpToHostAddress(d->peer)
+                                                                : QHostAddress();
+}
+
+/*!
+    Returns the name or address that was given to connectToHost(); empty for accepted sockets.
+*/
+QString KcpSocket::peerName() const
+{
+    return d->extra ? d->extra->peerName : QString();
+}
+
+/*!
+    Returns KCP's conversation id, which is the same at both ends; 0 while it is not known.
+*/
+quint32 KcpSocket::conversationId() const
+{
+    if (const kcpnet::Session *session = d->session())
+        return session->conversation();
+    return d->extra ? d->extra->conversationId : 0;
+}
+
+/*!
+    Sets the conversation id of the next connection with the PlainKcp profile to \a id; with 0 a random
+    one is taken. Native connections get theirs from the server. Returns \c false when the socket is
+    connecting or connected.
+*/
+bool KcpSocket::setConversationId(quint32 id)
+{
+    if (!d->isEnded()) {
+        qCWarning(lcKcp, "KcpSocket::setConversationId(%u) is possible before connecting only", id);
+        return false;
+    }
+    d->rare().conversationId = id;
+    return true;
+}
+
+/*!
+    Returns the configuration of the socket. The default is KcpConfiguration::Adaptive; an accepted
+    socket has its server's.
+*/
+KcpConfiguration KcpSocket::configuration() const
+{
+    return d->configuration;
+}
+
+/*!
+    Sets the configuration to \a configuration. While connected, noDelay, interval, fastResend,
+    congestionControl, minimumRto, deadLink, ackNoDelay and the times change at once, the rest with the
+    next connection; then a change of mode or profile is refused with a warning and \c false.
+*/
+bool KcpSocket::setConfiguration(const KcpConfiguration &configuration)
+{
+    if (!d->isEnded()
+        && (configuration.mode() != d->configuration.mode()
+            || configuration.profile() != d->configuration.profile())) {
+        qCWarning(lcKcp, "KcpSocket::setConfiguration(): mode and profile cannot change while "
+                         "connecting or connected");
+        return false;
+    }
+    d->configuration = configuration;
+    d->applyLiveConfiguration();
+    return true;
+}
+
+/*!
+    Returns the counters of the connection, or of the last one after its end.
+*/
+KcpStatistics KcpSocket::statistics() const
+{
+    if (d->extra && d->extra->lastStatistics)
+        return *d->extra->lastStatistics;
+    const kcpnet::Session *session = d->session();
+    return session ? KcpStatisticsPrivate::fromSession(*session) : KcpStatistics();
+}
+
+/*!
+    Sets \a option to \a value.
+
+    \list
+    \li LowDelayOption: 1 (the default) acknowledges at once, 0 lets acknowledgements wait for data;
+        the same as KcpConfiguration::setAckNoDelay().
+    \li KeepAliveOption: 0 switches keepalive off; 1 sets the interval to 10 s if it was off.
+    \li TypeOfServiceOption, SendBufferSizeSocketOption, ReceiveBufferSizeSocketOption: those of the UDP
+        socket, which all connections of a server share. The socket must be bound, connecting or
+        connected.
+    \endlist
+
+    Other options are ignored with a warning.
+*/
+void KcpSocket::setSocketOption(QAbstractSocket::SocketOption option, const QVariant &value)
+{
+    switch (option) {
+    case QAbstractSocket::LowDelayOption:
+        d->configuration.setAckNoDelay(value.toInt() != 0);
+        d->applyLiveConfiguration();
+        return;
+    case QAbstractSocket::KeepAliveOption: {
+        using namespace std::chrono_literals;
+        if (value.toInt() == 0)
+            d->configuration.setKeepAliveInterval(0ms);
+        else if (d->configuration.keepAliveInterval() == 0ms)
+            d->configuration.setKeepAliveInterval(10s);
+        d->applyLiveConfiguration();
+        return;
+    }
+    case QAbstractSocket::TypeOfServiceOption:
+    case QAbstractSocket::SendBufferSizeSocketOption:
+    case QAbstractSocket::ReceiveBufferSizeSocketOption:
+        if (isValid()) {
+            d->driver->channel()->setSocketOption(option, value);
+            return;
+        }
+        qCWarning(lcKcp, "KcpSocket::setSocketOption(): option %d needs a socket that is bound, "
+                         "connecting or connected",
+                  int(option));
+        return;
+    default:
+        qCWarning(lcKcp, "KcpSocket::setSocketOption(): option %d is not supported", int(option));
+    }
+}
+
+/*!
+    Returns the value of \a option; an invalid variant when it is not supported or there is no UDP
+    socket.
+
+    \sa setSocketOption()
+*/
+QVariant KcpSocket::socketOption(QAbstractSocket::SocketOption option)
+{
+    switch (option) {
+    case QAbstractSocket::LowDelayOption:
+        return d->configuration.ackNoDelay() ? 1 : 0;
+    case QAbstractSocket::KeepAliveOption:
+        return d->configuration.keepAliveInterval().count() > 0 ? 1 : 0;
+    case QAbstractSocket::TypeOfServiceOption:
+    case QAbstractSocket::SendBufferSizeSocketOption:
+    case QAbstractSocket::ReceiveBufferSizeSocketOption:
+        return isValid() ? d->driver->channel()->socketOption(option) : QVariant();
+    default:
+        return QVariant();
+    }
+}
+
+/*!
+    Returns how many bytes may wait to be read; 0 = as many as the receive window holds.
+
+    \sa setReadBufferSize()
+*/
+qint64 KcpSocket::readBufferSize() const
+{
+    return d->readBufferSize;
+}
+
+/*!
+    Lets at most about \a size bytes wait to be read; 0, the default, lets the receive window be the
+    bound. A full buffer closes the receive window: the peer stops sending, and nothing is lost. What
+    was under way already is still taken. In message mode complete unread messages count, and the first
+    one is always taken.
+*/
+void KcpSocket::setReadBufferSize(qint64 size)
+{
+    if (size < 0) {
+        qCWarning(lcKcp, "KcpSocket::setReadBufferSize(%lld) is refused: it is 0 or more",
+                  static_cast<long long>(size));
+        return;
+    }
+    d->readBufferSize = size;
+    if (!d->driver || d->id.isNull())
+        return;
+    d->driver->endpoint().setReceiveLimit(d->id, std::size_t(size));
+    d->driver->scheduleFlush();
+}
+
+/*!
+    Returns how many bytes may wait to be sent and acknowledged; 0 = no limit.
+
+    \sa setWriteBufferLimit()
+*/
+qint64 KcpSocket::writeBufferLimit() const
+{
+    return d->writeBufferLimit;
+}
+
+/*!
+    Sets how many bytes may wait to be sent and acknowledged to \a size; 0, the default, takes
+    everything, as QTcpSocket does. With a limit, write() takes what fits and returns its count, which
+    may be 0; writeMessage() takes all or nothing, and a message above the limit when nothing waits.
+
+    With a limit, bytesWritten() and waitForBytesWritten() tell what has been acknowledged, because
+    that is when there is room; without one, what has been sent.
+*/
+void KcpSocket::setWriteBufferLimit(qint64 size)
+{
+    if (size < 0) {
+        qCWarning(lcKcp, "KcpSocket::setWriteBufferLimit(%lld) is refused: it is 0 or more",
+                  static_cast<long long>(size));
+        return;
+    }
+    d->writeBufferLimit = size;
+    d->knownOutstanding = d->outstandingBytes();
+}
+
+/*!
+    \reimp
+    Returns \c true.
+*/
+bool KcpSocket::isSequential() const
+{
+    return true;
+}
+
+/*!
+    \reimp
+    Returns how many bytes can be read; in message mode those of complete unread messages.
+*/
+qint64 KcpSocket::bytesAvailable() const
+{
+    const kcpnet::Session *session = d->session();
+    qint64 size = QIODevice::bytesAvailable();
+    if (session) {
+        size += qint64(d->isMessageMode() ? session->pendingMessageBytes()
+                                          : session->readableBytes());
+    }
+    return size;
+}
+
+/*!
+    \reimp
+    Returns how many bytes wait to be sent for the first time.
+
+    \sa bytesUnacknowledged()
+*/
+qint64 KcpSocket::bytesToWrite() const
+{
+    qint64 size = QIODevice::bytesToWrite();
+    if (d->connector)
+        size += d->connector->queuedBytes();
+    else if (const kcpnet::Session *session = d->session())
+        size += qint64(session->unsentBytes());
+    return size;
+}
+
+/*!
+    Returns how many bytes were sent and are not acknowledged by the peer.
+
+    \sa bytesToWrite()
+*/
+qint64 KcpSocket::bytesUnacknowledged() const
+{
+    const kcpnet::Session *session = d->session();
+    return session ? qint64(session->unacknowledgedBytes()) : 0;
+}
+
+/*!
+    \reimp
+    Returns \c true if a complete line can be read with readLine().
+*/
+bool KcpSocket::canReadLine() const
+{
+    if (QIODevice::canReadLine())
+        return true;
+    const kcpnet::Session *session = d->session();
+    return session && !d->isMessageMode()
+            && session->findByte('\n', session->readableBytes()).has_value();
+}
+
+/*!
+    \reimp
+    Reads up to \a maxSize bytes into \a data. Returns 0 when there is nothing now, -1 when there will
+    be nothing any more, or in message mode.
+*/
+qint64 KcpSocket::readData(char *data, qint64 maxSize)
+{
+    if (d->refuseInMode(false, "read()"))
+        return -1;
+    if (!d->session())
+        return d->isEnded() ? -1 : 0;
+    const bool windowWasClosed = d->isWindowClosed();
+    const std::size_t size = d->driver->endpoint().read(
+            d->id, { reinterpret_cast<std::uint8_t *>(data), std::size_t(maxSize) });
+    if (size == 0 && maxSize > 0)
+        return d->isEnded() ? -1 : 0;
+    d->noteRead(windowWasClosed);
+    return qint64(size);
+}
+
+/*!
+    \reimp
+    Reads up to \a maxSize bytes into \a data, not beyond the end of a line.
+*/
+qint64 KcpSocket::readLineData(char *data, qint64 maxSize)
+{
+    const kcpnet::Session *session = d->session();
+    if (!session || d->isMessageMode())
+        return readData(data, maxSize);
+    const std::size_t limit = std::min(std::size_t(maxSize), session->readableBytes());
+    const std::optional<std::size_t> end = session->findByte('\n', limit);
+    return readData(data, qint64(end.value_or(limit ? limit : std::size_t(maxSize))));
+}
+
+/*!
+    \reimp
+    Drops up to \a maxSize bytes and returns how many there were.
+*/
+qint64 KcpSocket::skipData(qint64 maxSize)
+{
+    if (d->refuseInMode(false, "skip()"))
+        return -1;
+    if (!d->session())
+        return d->isEnded() ? -1 : 0;
+    const bool windowWasClosed = d->isWindowClosed();
+    const std::size_t size = d->driver->endpoint().skip(d->id, std::size_t(maxSize));
+    if (size == 0 && maxSize > 0)
+        return d->isEnded() ? -1 : 0;
+    d->noteRead(windowWasClosed);
+    return qint64(size);
+}
+
+/*!
+    \reimp
+    Queues \a size bytes of \a data for sending. Returns how many were taken: all without a
+    writeBufferLimit(); -1 when the socket is not connected or connecting, or in message mode.
+*/
+qint64 KcpSocket::writeData(const char *data, qint64 size)
+{
+    if (d->refuseInMode(false, "write()"))
+        return -1;
+    if (d->isEnded() || d->state == QAbstractSocket::ClosingState) {
+        d->setError(QAbstractSocket::UnknownSocketError,
+                    d->isEnded() ? tr("Socket is not connected")
+                                 : tr("The connection is being closed"));
+        return -1;
+    }
+    const qint64 accepted = d->acceptableBytes(size);
+    if (accepted == 0)
+        return 0;
+    if (d->connector) {
+        d->connector->queue(data, accepted);
+    } else if (!d->driver
+               || !d->driver->endpoint().write(d->id,
+                                               kcp::asBytes(data, std::size_t(accepted)))) {
+        d->setError(QAbstractSocket::UnknownSocketError, tr("The connection has ended"));
+        return -1;
+    } else {
+        d->driver->scheduleFlush();
+    }
+    d->knownOutstanding += accepted;
+    return accepted;
+}
+
+/*!
+    Queues \a message, which may be empty, for sending. Possible with KcpConfiguration::Message only.
+    Returns \c false, and sends nothing, when
+
+    \list
+    \li it is larger than maximumMessageSize(): error() is DatagramTooLargeError;
+    \li it does not fit below writeBufferLimit() and other data waits: error() is TemporaryError,
+        bytesWritten() tells when there is room;
+    \li the socket is not connected or connecting, or carries a stream.
+    \endlist
+
+    \sa readMessage()
+*/
+bool KcpSocket::writeMessage(const QByteArray &message)
+{
+    if (d->refuseInMode(true, "writeMessage()"))
+        return false;
+    if (!isWritable() || d->isEnded() || d->state == QAbstractSocket::ClosingState) {
+        d->setError(QAbstractSocket::UnknownSocketError, tr("Socket is not connected"));
+        return false;
+    }
+    if (message.size() > maximumMessageSize()) {
+        d->setError(QAbstractSocket::DatagramTooLargeError,
+                    tr("A message of %1 bytes is larger than this connection takes, %2")
+                            .arg(message.size())
+                            .arg(maximumMessageSize()));
+        return false;
+    }
+    const qint64 before = d->outstandingBytes();
+    if (before > 0 && d->acceptableBytes(message.size()) < message.size()) {
+        d->setError(QAbstractSocket::TemporaryError,
+                    tr("The message does not fit below the write buffer limit now"));
+        return false;
+    }
+    if (d->connector) {
+        d->connector->queueMessage(message);
+    } else if (!d->driver
+               || !d->driver->endpoint().writeMessage(
+                       d->id, kcp::asBytes(message.constData(), std::size_t(message.size())))) {
+        d->setError(QAbstractSocket::UnknownSocketError, tr("The message cannot be sent"));
+        return false;
+    } else {
+        d->driver->scheduleFlush();
+    }
+    d->knownOutstanding += d->outstandingBytes() - before;
+    return true;
+}
+
+/*!
+    \overload
+    Queues a message of \a size bytes at \a data.
+*/
+bool KcpSocket::writeMessage(const char *data, qint64 size)
+{
+    return writeMessage(QByteArray::fromRawData(data, qsizetype(size)));
+}
+
+/*!
+    Takes the next complete message and returns it; an empty array when there is none. If \a ok is not
+    null, it tells an empty message (\c true) from none (\c false). readyRead() tells of new messages.
+
+    \sa hasPendingMessages(), nextMessageSize()
+*/
+QByteArray KcpSocket::readMessage(bool *ok)
+{
+    if (ok)
+        *ok = false;
+    if (d->refuseInMode(true, "readMessage()") || !isReadable() || !d->session())
+        return QByteArray();
+    const bool windowWasClosed = d->isWindowClosed();
+    std::vector<std::uint8_t> message;
+    if (!d->driver->endpoint().readMessage(d->id, message))
+        return QByteArray();
+    if (ok)
+        *ok = true;
+    d->noteRead(windowWasClosed);
+    return QByteArray(reinterpret_cast<const char *>(message.data()), qsizetype(message.size()));
+}
+
+/*!
+    Returns \c true if a complete message can be read.
+*/
+bool KcpSocket::hasPendingMessages() const
+{
+    return nextMessageSize() >= 0;
+}
+
+/*!
+    Returns the size of the next complete message in bytes; -1 when there is none.
+*/
+qint64 KcpSocket::nextMessageSize() const
+{
+    const kcpnet::Session *session = d->session();
+    if (!session || !d->isMessageMode())
+        return -1;
+    const std::optional<std::size_t> size = session->nextMessageSize();
+    return size ? qint64(*size) : -1;
+}
+
+/*!
+    Returns the size in bytes of the largest message that writeMessage() takes. A native peer tells its
+    KcpConfiguration::maxMessageSize() when it connects; until then our own counts. With plain KCP it
+    is what the peer's receive window holds.
+*/
+qint64 KcpSocket::maximumMessageSize() const
+{
+    const kcpnet::Session *session = d->session();
+    return session ? qint64(session->maximumMessageSize()) : d->configuration.maxMessageSize();
+}
+
+/*!
+    Sends \a payload unreliably beside the connection's data: it may be lost, come twice or out of
+    order. It leaves at the end of this turn of the event loop, or is dropped. Returns \c false when it
+    is larger than maximumDatagramSize() or the socket is not connected. Plain KCP peers take none.
+
+    \sa datagramReceived()
+*/
+bool KcpSocket::sendDatagram(const QByteArray &payload)
+{
+    if (d->state != QAbstractSocket::ConnectedState || !d->driver) {
+        d->setError(QAbstractSocket::UnknownSocketError, tr("Socket is not connected"));
+        return false;
+    }
+    const auto bytes = kcp::asBytes(payload.constData(), std::size_t(payload.size()));
+    if (!d->driver->endpoint().sendDatagram(d->id, bytes)) {
+        d->setError(QAbstractSocket::DatagramTooLargeError,
+                    tr("A datagram of %1 bytes is larger than this connection takes, %2")
+                            .arg(payload.size())
+                            .arg(maximumDatagramSize()));
+        return false;
+    }
+    d->driver->scheduleFlush();
+    return true;
+}
+
+/*!
+    Returns the size in bytes of the largest datagram that sendDatagram() takes; 0 when not connected
+    or when the peer takes none.
+*/
+qint64 KcpSocket::maximumDatagramSize() const
+{
+    const kcpnet::Session *session = d->session();
+    return session ? qint64(session->maximumDatagramSize()) : 0;
+}
+
+/*!
+    \fn bool KcpSocket::waitForConnected(int msecs)
+    Blocks until the socket is connected, at most for \a msecs milliseconds (-1 = without limit).
+    Returns \c false when it is not; then errorOccurred() has been emitted, and after a timeout the
+    attempt is over. A host name is looked up in a blocking way.
+*/
+/*!
+    \fn bool KcpSocket::waitForReadyRead(int msecs)
+    \reimp
+    Blocks until new data has arrived and readyRead() has been emitted, at most for \a msecs
+    milliseconds (-1 = without limit). Returns \c false after a timeout, which is an error but does not
+    end the connection, and when the connection has ended.
+*/
+/*!
+    \fn bool KcpSocket::waitForBytesWritten(int msecs)
+    \reimp
+    Sends what was written and blocks until some of it has left (with a writeBufferLimit(): has been
+    acknowledged) and bytesWritten() has been emitted, at most for \a msecs milliseconds (-1 = without
+    limit). Returns \c false when nothing waits to be sent, after a timeout, and when the connection
+    has ended.
+*/
+/*!
+    \fn bool KcpSocket::waitForDisconnected(int msecs)
+    Blocks until the connection has ended, at most for \a msecs milliseconds (-1 = without limit).
+    Returns \c false after a timeout, and when there is no connection.
+*/
+
+#include "moc_kcpsocket.cpp"

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#ifndef KCPSOCKET_P_H
+#define KCPSOCKET_P_H
+
+#include "kcpconfiguration.h"
+#include "kcpdriver_p.h"
+#include "kcpsocket.h"
+#include "kcpstatistics.h"
+
+#include <QtCore/qpointer.h>
+
+#include <memory>
+#include <optional>
+
+class KcpConnector;
+
+// Small: a server has one for each of its connections. What few sockets need is in Rare.
+class KcpSocketPrivate final : public KcpSessionHandler
+{
+public:
+    struct Rare
+    {
+        QString peerName;
+        QString closeText;
+        std::optional<KcpStatistics> lastStatistics; // of the connection that has ended
+        QHostAddress boundAddress; // by bind(), and what follows
+        quint16 boundPort = 0;
+        QAbstractSocket::BindMode bindMode = QAbstractSocket::DefaultForPlatform;
+        quint32 conversationId = 0; // wanted; 0 = any
+        quint32 pendingCloseCode = 0;
+        QString pendingCloseText;
+    };
+
+    explicit KcpSocketPrivate(KcpSocket *q);
+    ~KcpSocketPrivate();
+    static KcpSocketPrivate *of(KcpSocket *socket) { return socket->d.get(); }
+
+    void handleSessionEvent(const kcpnet::Event &event) override;
+
+    // An accepted session of a server's driver.
+    void adoptAccepted(KcpDriver *server, kcpnet::SessionId session,
+                       const KcpConfiguration &serverConfiguration);
+    // A session that a connector has begun. Takes over the reference to the driver.
+    void adoptSession(KcpDriver *client, kcpnet::SessionId session);
+
+    void startConnecting(const QList<QHostAddress> &addresses);
+    void failConnecting(QAbstractSocket::SocketError code, const QString &text);
+    bool beginConnect(quint16 port, QIODevice::OpenMode mode);
+
+    const kcpnet::Session *session() const { return driver ? driver->session(id) : nullptr; }
+    bool isMessageMode() const { return configuration.mode() == KcpConfiguration::Message; }
+    bool isEnded() const; // no session will come or is left
+    Rare &rare();
+    void setError(QAbstractSocket::SocketError code, const QString &text);
+    // These emit: false when the socket is gone, or has begun something else, afterwards.
+    bool changeState(QAbstractSocket::SocketState newState);
+    bool emitError();
+    // The way from here to UnconnectedState; the session is let go or kept for reading by then.
+    void becomeUnconnected();
+
+    // Forgets the session; what was not read is lost. One that is still open is closed in the
+    // background.
+    void releaseSession();
+    void releaseIfReadOut();
+    void closeSession(quint32 code, const QString &text);
+    void abortSession();
+
+    qint64 acceptableBytes(qint64 size) const; // below the write buffer limit
+    qint64 outstandingBytes() const;
+    bool refuseInMode(bool messageFunction, const char *function);
+    void noteRead(bool windowWasClosed);
+    bool isWindowClosed() const;
+    void applyLiveConfiguration();
+
+    enum class Wait : quint8 { Done, TimedOut, Deleted };
+    template<typename Done>
+    Wait waitUntil(kcp::Instant deadline, Done done);
+    kcp::Instant deadlineIn(int msecs) const;
+    bool step(kcp::Instant deadline);
+    bool waitForEstablished(kcp::Instant deadline); // for the waits that need a connection
+    bool waitForLookup();
+    void reportWaitTimeout();
+
+    KcpSocket *q;
+    QPointer<KcpDriver> driver; // we hold a reference
+    std::unique_ptr<KcpConnector> connector; // while connecting
+    std::unique_ptr<Rare> extra;
+    KcpConfiguration configuration;
+    kcpnet::SessionId id;
+    kcpnet::Address peer;
+    qint64 readBufferSize = 0;
+    qint64 writeBufferLimit = 0;
+    qint64 unreportedBytes = 0; // written, while bytesWritten() was being emitted
+    qint64 knownOutstanding = 0; // with a write buffer limit: unsent and unacknowledged
+    quint32 closeCode = 0;
+    quint32 readableEvents = 0; // counters that waits look at
+    quint32 writtenEvents = 0;
+    quint32 epoch = 0; // grows with each connectToHost() and abort()
+    QAbstractSocket::SocketState state = QAbstractSocket::UnconnectedState;
+    QAbstractSocket::SocketError error = QAbstractSocket::UnknownSocketError;
+    KcpSocket::CloseReason closeReason = KcpSocket::NotClosed;
+    bool emittingReadyRead = false;
+    bool emittingBytesWritten = false;
+    bool pendingClose = false; // disconnectFromHost() before the connection was made
+    bool warnedAboutMode = false;
+
+private:
+    void handleConnected();
+    void handleReadable();
+    void handleWritten(qint64 bytes);
+    void handleDatagrams();
+    void handleClosed(const kcpnet::Event &event);
+};
+
+#endif // KCPSOCKET_P_H

@@ -1,0 +1,568 @@
+// SPDX-License-Identifier: MIT
+// What happens to a socket: the session's events, and the state changes and signals they cause, in
+// QAbstractSocket's order. After each signal the socket may be gone, or busy with something new.
+#include "kcpsocket_p.h"
+#include "kcpaddressconversion_p.h"
+#include "kcpconfiguration_p.h"
+#include "kcpconnector_p.h"
+#include "kcplogging_p.h"
+#include "kcpstatistics_p.h"
+
+#include <QtCore/qscopedvaluerollback.h>
+
+#include <utility>
+#include <vector>
+
+namespace {
+
+// Unreliable datagrams that are told in one go.
+constexpr int MaximumDatagramsPerEvent = 64;
+
+KcpSocket::CloseReason toCloseReason(kcpnet::CloseReason reason)
+{
+    switch (reason) {
+    case kcpnet::CloseReason::None:
+        break;
+    case kcpnet::CloseReason::LocalClose:
+        return KcpSocket::LocalClose;
+    case kcpnet::CloseReason::LocalAbort:
+        return KcpSocket::LocalAbort;
+    case kcpnet::CloseReason::RemoteClose:
+        return KcpSocket::RemoteClose;
+    case kcpnet::CloseReason::RemoteAbort:
+        return KcpSocket::RemoteAbort;
+    case kcpnet::CloseReason::Refused:
+        return KcpSocket::Refused;
+    case kcpnet::CloseReason::ConnectTimeout:
+        return KcpSocket::ConnectTimeout;
+    case kcpnet::CloseReason::IdleTimeout:
+        return KcpSocket::IdleTimeout;
+    case kcpnet::CloseReason::DeadLink:
+        return KcpSocket::DeadLink;
+    case kcpnet::CloseReason::LingerTimeout:
+        return KcpSocket::LingerTimeout;
+    case kcpnet::CloseReason::Reset:
+        return KcpSocket::ConnectionReset;
+    case kcpnet::CloseReason::ProtocolError:
+        return KcpSocket::ProtocolError;
+    }
+    return KcpSocket::NotClosed;
+}
+
+} // namespace
+
+KcpSocketPrivate::KcpSocketPrivate(KcpSocket *q)
+    : q(q), configuration(KcpConfigurationPrivate::adaptive())
+{
+}
+
+KcpSocketPrivate::~KcpSocketPrivate()
+{
+    connector.reset();
+    releaseSession();
+}
+
+KcpSocketPrivate::Rare &KcpSocketPrivate::rare()
+{
+    if (!extra)
+        extra = std::make_unique<Rare>();
+    return *extra;
+}
+
+bool KcpSocketPrivate::isEnded() const
+{
+    return state == QAbstractSocket::UnconnectedState || state == QAbstractSocket::BoundState;
+}
+
+void KcpSocketPrivate::setError(QAbstractSocket::SocketError code, const QString &text)
+{
+    error = code;
+    q->setErrorString(text);
+}
+
+bool KcpSocketPrivate::changeState(QAbstractSocket::SocketState newState)
+{
+    if (state == newState)
+        return true;
+    state = newState;
+    const QPointer<KcpSocket> alive(q);
+    const quint32 before = epoch;
+    Q_EMIT q->stateChanged(newState);
+    return alive && epoch == before;
+}
+
+bool KcpSocketPrivate::emitError()
+{
+    const QPointer<KcpSocket> alive(q);
+    const quint32 before = epoch;
+    Q_EMIT q->errorOccurred(error);
+    return alive && epoch == before;
+}
+
+void KcpSocketPrivate::adoptAccepted(KcpDriver *server, kcpnet::SessionId session,
+                                     const KcpConfiguration &serverConfiguration)
+{
+    server->ref();
+    configuration = serverConfiguration;
+    state = QAbstractSocket::ConnectedState;
+    q->setOpenMode(QIODevice::ReadWrite | QIODevice::Unbuffered);
+    adoptSession(server, session);
+}
+
+void KcpSocketPrivate::adoptSession(KcpDriver *client, kcpnet::SessionId newId)
+{
+    driver = client;
+    id = newId;
+    if (const kcpnet::Session *made = session())
+        peer = made->path().peer;
+    knownOutstanding = outstandingBytes();
+    driver->setHandler(id, this);
+}
+
+// --- connecting -------------------------------------------------------------------------------
+
+// Everything up to the first signal of a connection.
+bool KcpSocketPrivate::beginConnect(quint16 port, QIODevice::OpenMode mode)
+{
+    if (!isEnded()) {
+        qCWarning(lcKcp, "KcpSocket::connectToHost() called when already looking up or "
+                         "connecting/connected to \"%s\"",
+                  qPrintable(q->peerName()));
+        return false;
+    }
+    if (port == 0) {
+        qCWarning(lcKcp, "KcpSocket::connectToHost(): port 0 is not possible; the range is "
+                         "1 .. 65535");
+        setError(QAbstractSocket::UnsupportedSocketOperationError,
+                 KcpSocket::tr("Cannot connect to port 0"));
+        return false;
+    }
+    if (state == QAbstractSocket::UnconnectedState)
+        releaseSession(); // what was not read of the last one
+    ++epoch;
+    if (extra) {
+        extra->closeText.clear();
+        extra->lastStatistics.reset();
+    }
+    closeReason = KcpSocket::NotClosed;
+    closeCode = 0;
+    pendingClose = false;
+    if (q->isOpen())
+        q->QIODevice::close();
+    q->QIODevice::open(mode | QIODevice::Unbuffered);
+    error = QAbstractSocket::UnknownSocketError;
+    return true;
+}
+
+void KcpSocketPrivate::startConnecting(const QList<QHostAddress> &addresses)
+{
+    const QList<QHostAddress> usable = connector->usable(addresses);
+    if (usable.isEmpty()) {
+        failConnecting(QAbstractSocket::HostNotFoundError,
+                       KcpSocket::tr("Host not found: %1").arg(q->peerName()));
+        return;
+    }
+    if (!changeState(QAbstractSocket::ConnectingState))
+        return;
+    const QPointer<KcpSocket> alive(q);
+    const quint32 before = epoch;
+    Q_EMIT q->hostFound();
+    if (alive && epoch == before && connector)
+        connector->start(usable);
+}
+
+void KcpSocketPrivate::failConnecting(QAbstractSocket::SocketError code, const QString &text)
+{
+    setError(code, text);
+    const std::unique_ptr<KcpConnector> over = std::move(connector);
+    releaseSession();
+    pendingClose = false;
+    qCDebug(lcKcp) << q << "could not connect:" << text;
+    if (changeState(QAbstractSocket::UnconnectedState))
+        emitError();
+}
+
+void KcpSocketPrivate::handleConnected()
+{
+    const QPointer<KcpSocket> alive(q);
+    if (!changeState(QAbstractSocket::ConnectedState))
+        return;
+    const quint32 before = epoch;
+    Q_EMIT q->connected();
+    if (!alive || epoch != before || !pendingClose)
+        return;
+    pendingClose = false;
+    if (state == QAbstractSocket::ConnectedState)
+        closeSession(rare().pendingCloseCode, rare().pendingCloseText);
+}
+
+// --- events -----------------------------------------------------------------------------------
+
+void KcpSocketPrivate::handleSessionEvent(const kcpnet::Event &event)
+{
+    using Type = kcpnet::Event::Type;
+    switch (event.type) {
+    case Type::Connected:
+        if (state != QAbstractSocket::ConnectedState)
+            handleConnected();
+        break;
+    case Type::Readable:
+        handleReadable();
+        break;
+    case Type::Written:
+        if (writeBufferLimit == 0)
+            handleWritten(qint64(event.bytes));
+        break;
+    case Type::Acknowledged:
+        // With a limit there is room only now, and room is what a writer waits for.
+        if (writeBufferLimit > 0) {
+            const qint64 outstanding = outstandingBytes();
+            handleWritten(std::exchange(knownOutstanding, outstanding) - outstanding);
+        }
+        break;
+    case Type::DatagramReceived:
+        handleDatagrams();
+        break;
+    case Type::PeerAddressChanged:
+        if (const kcpnet::Session *moved = session())
+            peer = moved->path().peer;
+        Q_EMIT q->peerAddressChanged();
+        break;
+    case Type::Closed:
+        handleClosed(event);
+        break;
+    case Type::Accepted:
+    case Type::PeerFinished: // Closed follows
+    case Type::PathSilent: // the driver's business
+        break;
+    }
+}
+
+void KcpSocketPrivate::handleReadable()
+{
+    ++readableEvents;
+    if (emittingReadyRead || !q->isReadable())
+        return;
+    const QPointer<KcpSocket> alive(q);
+    emittingReadyRead = true;
+    Q_EMIT q->readyRead();
+    if (alive)
+        emittingReadyRead = false;
+}
+
+// Never recursive: a slot that writes and waits adds to what is still to be told.
+void KcpSocketPrivate::handleWritten(qint64 bytes)
+{
+    if (bytes <= 0)
+        return;
+    ++writtenEvents;
+    unreportedBytes += bytes;
+    if (emittingBytesWritten)
+        return;
+    const QPointer<KcpSocket> alive(q);
+    emittingBytesWritten = true;
+    while (unreportedBytes > 0) {
+        Q_EMIT q->bytesWritten(std::exchange(unreportedBytes, 0));
+        if (!alive)
+            return;
+    }
+    emittingBytesWritten = false;
+}
+
+void KcpSocketPrivate::handleDatagrams()
+{
+    const QPointer<KcpSocket> alive(q);
+    const quint32 before = epoch;
+    std::vector<std::uint8_t> payload;
+    for (int i = 0; i < MaximumDatagramsPerEvent; ++i) {
+        if (!driver || !driver->endpoint().readDatagram(id, payload))
+            return;
+        Q_EMIT q->datagramReceived(QByteArray(reinterpret_cast<const char *>(payload.data()),
+                                              qsizetype(payload.size())));
+        if (!alive || epoch != before)
+            return;
+    }
+}
+
+void KcpSocketPrivate::handleClosed(const kcpnet::Event &event)
+{
+    closeReason = toCloseReason(event.reason);
+    closeCode = event.closeCode;
+    const KcpEndDescription end = kcpDescribeEnd(event, kcpToHostAddress(peer), peer.port);
+    rare().closeText = QString::fromUtf8(event.closeText.data(),
+                                         qsizetype(event.closeText.size()));
+    if (const kcpnet::Session *ended = session())
+        rare().lastStatistics = KcpStatisticsPrivate::fromSession(*ended);
+    driver->setHandler(id, nullptr);
+    releaseIfReadOut();
+    qCDebug(lcKcp) << q << "ended:" << closeReason << end.text;
+
+    if (state != QAbstractSocket::ConnectedState && state != QAbstractSocket::ClosingState) {
+        failConnecting(end.error, end.text);
+        return;
+    }
+    if (!end.text.isEmpty()) {
+        setError(end.error, end.text);
+        if (!emitError())
+            return;
+    }
+    becomeUnconnected();
+}
+
+void KcpSocketPrivate::becomeUnconnected()
+{
+    const bool wasConnected = state == QAbstractSocket::ConnectedState
+            || state == QAbstractSocket::ClosingState;
+    pendingClose = false;
+    if (!changeState(QAbstractSocket::ClosingState)
+        || !changeState(QAbstractSocket::UnconnectedState))
+        return;
+    const QPointer<KcpSocket> alive(q);
+    const quint32 before = epoch;
+    Q_EMIT q->readChannelFinished();
+    if (alive && epoch == before && wasConnected)
+        Q_EMIT q->disconnected();
+}
+
+// --- closing ----------------------------------------------------------------------------------
+
+void KcpSocketPrivate::closeSession(quint32 code, const QString &text)
+{
+    if (driver) {
+        driver->endpoint().close(driver->now(), id, code, text.toUtf8().toStdString());
+        driver->scheduleFlush();
+    }
+    changeState(QAbstractSocket::ClosingState);
+}
+
+void KcpSocketPrivate::abortSession()
+{
+    ++epoch;
+    connector.reset();
+    pendingClose = false;
+    if (driver) {
+        if (const kcpnet::Session *ended = session())
+            rare().lastStatistics = KcpStatisticsPrivate::fromSession(*ended);
+        driver->setHandler(id, nullptr);
+        driver->endpoint().abort(driver->now(), id);
+        driver->flush();
+        releaseSession();
+    }
+    closeReason = KcpSocket::LocalAbort;
+    closeCode = 0;
+}
+
+void KcpSocketPrivate::releaseSession()
+{
+    if (!driver)
+        return;
+    KcpDriver *released = std::exchange(driver, nullptr).data();
+    if (!id.isNull())
+        released->releaseSession(std::exchange(id, kcpnet::SessionId()));
+    released->release();
+}
+
+void KcpSocketPrivate::releaseIfReadOut()
+{
+    const kcpnet::Session *ended = session();
+    if (!ended || !q->isOpen()
+        || (ended->readableBytes() == 0 && !ended->nextMessageSize() && !ended->hasDatagram()))
+        releaseSession();
+}
+
+// --- reading and writing ----------------------------------------------------------------------
+
+qint64 KcpSocketPrivate::outstandingBytes() const
+{
+    if (connector)
+        return connector->queuedBytes();
+    const kcpnet::Session *open = session();
+    return open ? qint64(open->unsentBytes() + open->unacknowledgedBytes()) : 0;
+}
+
+qint64 KcpSocketPrivate::acceptableBytes(qint64 size) const
+{
+    if (writeBufferLimit == 0)
+        return size;
+    return qBound(qint64(0), writeBufferLimit - outstandingBytes(), size);
+}
+
+bool KcpSocketPrivate::refuseInMode(bool messageFunction, const char *function)
+{
+    if (isMessageMode() == messageFunction)
+        return false;
+    setError(QAbstractSocket::UnsupportedSocketOperationError,
+             messageFunction ? KcpSocket::tr("Messages need KcpConfiguration::Message")
+                             : KcpSocket::tr("This connection carries messages: use "
+                                             "readMessage() and writeMessage()"));
+    if (!warnedAboutMode) {
+        warnedAboutMode = true;
+        qCWarning(lcKcp, "KcpSocket::%s is not possible in %s mode", function,
+                  isMessageMode() ? "message" : "stream");
+    }
+    return true;
+}
+
+bool KcpSocketPrivate::isWindowClosed() const
+{
+    const kcpnet::Session *open = session();
+    return open && open->engine().advertisedWindow() == 0;
+}
+
+void KcpSocketPrivate::noteRead(bool windowWasClosed)
+{
+    if (state == QAbstractSocket::UnconnectedState)
+        releaseIfReadOut();
+    else if (windowWasClosed && driver)
+        driver->scheduleFlush(); // the peer waits for the news
+}
+
+void KcpSocketPrivate::applyLiveConfiguration()
+{
+    if (!driver || id.isNull())
+        return;
+    driver->endpoint().reconfigure(id, KcpConfigurationPrivate::toSessionConfig(configuration));
+    driver->scheduleFlush();
+}
+
+// --- waiting ----------------------------------------------------------------------------------
+
+kcp::Instant KcpSocketPrivate::deadlineIn(int msecs) const
+{
+    if (msecs < 0)
+        return kcp::Never;
+    return KcpRuntime::current()->now() + std::chrono::milliseconds(msecs);
+}
+
+bool KcpSocketPrivate::step(kcp::Instant deadline)
+{
+    if (connector)
+        return connector->wait(deadline);
+    return driver && driver->wait(this, deadline);
+}
+
+template<typename Done>
+KcpSocketPrivate::Wait KcpSocketPrivate::waitUntil(kcp::Instant deadline, Done done)
+{
+    const QPointer<KcpSocket> alive(q);
+    while (!done()) {
+        const bool inTime = step(deadline);
+        if (!alive)
+            return Wait::Deleted;
+        if (!inTime)
+            return done() ? Wait::Done : Wait::TimedOut;
+    }
+    return Wait::Done;
+}
+
+void KcpSocketPrivate::reportWaitTimeout()
+{
+    setError(QAbstractSocket::SocketTimeoutError, KcpSocket::tr("Socket operation timed out"));
+    emitError();
+}
+
+// Brings the result of a lookup. False when that has ended the connection, or the socket.
+bool KcpSocketPrivate::waitForLookup()
+{
+    if (state != QAbstractSocket::HostLookupState || !connector)
+        return true;
+    const QPointer<KcpSocket> alive(q);
+    connector->finishLookUp();
+    return alive && !isEnded();
+}
+
+bool KcpSocketPrivate::waitForEstablished(kcp::Instant deadline)
+{
+    if (!waitForLookup())
+        return false;
+    const Wait result = waitUntil(deadline, [this] {
+        return state != QAbstractSocket::ConnectingState;
+    });
+    if (result == Wait::TimedOut)
+        reportWaitTimeout();
+    return result == Wait::Done && !isEnded();
+}
+
+bool KcpSocket::waitForConnected(int msecs)
+{
+    if (state() == QAbstractSocket::ConnectedState)
+        return true;
+    if (d->isEnded() || state() == QAbstractSocket::ClosingState) {
+        qCWarning(lcKcp, "KcpSocket::waitForConnected() is not possible without a connection "
+                         "being made");
+        return false;
+    }
+    const kcp::Instant deadline = d->deadlineIn(msecs);
+    if (!d->waitForLookup())
+        return false;
+    const KcpSocketPrivate::Wait result = d->waitUntil(
+            deadline, [this] { return state() != QAbstractSocket::ConnectingState; });
+    if (result == KcpSocketPrivate::Wait::Deleted)
+        return false;
+    if (result == KcpSocketPrivate::Wait::TimedOut) {
+        // As with QAbstractSocket, the attempt is over.
+        d->abortSession();
+        d->failConnecting(QAbstractSocket::SocketTimeoutError, tr("Socket operation timed out"));
+        return false;
+    }
+    // A close may have followed at once.
+    return state() == QAbstractSocket::ConnectedState || state() == QAbstractSocket::ClosingState;
+}
+
+bool KcpSocket::waitForReadyRead(int msecs)
+{
+    if (d->isEnded()) {
+        qCDebug(lcKcp, "KcpSocket::waitForReadyRead() without a connection");
+        return false;
+    }
+    const QPointer<KcpSocket> alive(this);
+    const kcp::Instant deadline = d->deadlineIn(msecs);
+    const quint32 before = d->readableEvents;
+    if (!d->waitForEstablished(deadline) || !alive)
+        return false;
+    const KcpSocketPrivate::Wait result = d->waitUntil(
+            deadline, [this, before] { return d->readableEvents != before || d->isEnded(); });
+    if (result == KcpSocketPrivate::Wait::TimedOut)
+        d->reportWaitTimeout();
+    return result == KcpSocketPrivate::Wait::Done && d->readableEvents != before;
+}
+
+bool KcpSocket::waitForBytesWritten(int msecs)
+{
+    if (d->isEnded()) {
+        qCDebug(lcKcp, "KcpSocket::waitForBytesWritten() without a connection");
+        return false;
+    }
+    if (d->writeBufferLimit > 0 ? d->outstandingBytes() == 0 : bytesToWrite() == 0)
+        return false;
+    const QPointer<KcpSocket> alive(this);
+    const kcp::Instant deadline = d->deadlineIn(msecs);
+    const quint32 before = d->writtenEvents;
+    if (!d->waitForEstablished(deadline) || !alive)
+        return false;
+    const KcpSocketPrivate::Wait result = d->waitUntil(
+            deadline, [this, before] { return d->writtenEvents != before || d->isEnded(); });
+    if (result == KcpSocketPrivate::Wait::TimedOut)
+        d->reportWaitTimeout();
+    return result == KcpSocketPrivate::Wait::Done && d->writtenEvents != before;
+}
+
+bool KcpSocket::waitForDisconnected(int msecs)
+{
+    if (d->isEnded()) {
+        qCWarning(lcKcp, "KcpSocket::waitForDisconnected() is not possible in %s",
+                  state() == QAbstractSocket::BoundState ? "BoundState" : "UnconnectedState");
+        return false;
+    }
+    const QPointer<KcpSocket> alive(this);
+    const kcp::Instant deadline = d->deadlineIn(msecs);
+    if (!d->waitForEstablished(deadline))
+        return alive && d->isEnded() && d->error != QAbstractSocket::SocketTimeoutError;
+    if (!alive)
+        return false;
+    const KcpSocketPrivate::Wait result =
+            d->waitUntil(deadline, [this] { return d->isEnded(); });
+    if (result == KcpSocketPrivate::Wait::TimedOut)
+        d->reportWaitTimeout();
+    return result == KcpSocketPrivate::Wait::Done;
+}
