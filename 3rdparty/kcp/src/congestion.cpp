@@ -200,6 +200,7 @@ std::unique_ptr<CongestionController> CongestionController::create(CongestionCon
     case CongestionControl::Cubic:
         return std::make_unique<Cubic>();
     case CongestionControl::Off:
+    case CongestionControl::Custom:
         break;
     }
     return std::make_unique<FixedWindow>();

@@ -2,6 +2,7 @@
 #include <kcp/engine.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace kcp {
 
@@ -245,6 +246,14 @@ void Engine::setCongestionControl(CongestionControl kind)
     readCongestionWindow();
 }
 
+void Engine::setCongestionController(std::unique_ptr<CongestionController> controller)
+{
+    m_config.congestionControl = CongestionControl::Custom;
+    m_congestion = std::move(controller);
+    m_congestion->setMss(mss());
+    readCongestionWindow();
+}
+
 void Engine::setConversation(std::uint32_t conv)
 {
     m_config.conv = conv;
@@ -424,7 +433,7 @@ void Engine::finishAcks(Instant now, InputState &state, Input &input)
     m_rtt.addSample(state.rtt);
     if (m_config.congestionControl != CongestionControl::Off) {
         m_congestion->onAck({now, state.newlyAcknowledged, inFlight, m_send.una() != before,
-                             m_congestionLimited, m_rtt.srtt()});
+                             m_congestionLimited, m_rtt.srtt(), state.rtt});
         readCongestionWindow();
     }
     if (state.hasTransmission && m_config.fastResend > 0)

@@ -73,6 +73,7 @@ ReceiveQueue::Result ReceiveQueue::insertEarly(std::uint32_t sn, std::uint8_t fr
         m_end = sn + 1;
     store(slot, fragment, data);
     m_earlyBytes += data.size();
+    ++m_earlySegments;
     if (distance == 0)
         advance();
     return Result::Stored;
@@ -93,6 +94,7 @@ void ReceiveQueue::advance()
         if (!slot.present)
             return;
         m_earlyBytes -= slot.size;
+        --m_earlySegments;
         countReady(m_next++, slot);
     }
 }

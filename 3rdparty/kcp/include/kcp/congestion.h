@@ -14,6 +14,7 @@ enum class CongestionControl : std::uint8_t {
     Off, // nc=1: only the windows of the two sides limit
     Classic, // what the original KCP does with nc=0
     Cubic, // RFC 9438 with the slow start of RFC 5681
+    Custom, // given with Engine::setCongestionController(); until then as Off
 };
 
 // All counts are segments. The engine calls at most one of each per datagram or timeout run.
@@ -28,6 +29,7 @@ public:
         bool cumulative; // una moved forward
         bool windowLimited; // the congestion window, not the application, was the limit
         Duration srtt;
+        Duration rtt{-1}; // the sample it gave; negative: none
     };
     struct Loss
     {

@@ -154,6 +154,10 @@ public:
     void setMinimumRto(Duration minimumRto);
     void setDeadLink(std::uint32_t transmissions, Duration time);
     void setCongestionControl(CongestionControl kind);
+    // A controller of the caller's own. readCongestionWindow() makes known that its window changed
+    // outside of its own calls.
+    void setCongestionController(std::unique_ptr<CongestionController> controller);
+    void readCongestionWindow();
     void setConversation(std::uint32_t conv);
     // Bytes that may wait for the application before the advertised window closes; 0 = only the
     // receive window limits.
@@ -209,9 +213,12 @@ public:
     }
 
     std::size_t readableBytes() const { return m_receive.readableBytes(); }
+    // Everything received that was not read, early segments too.
+    std::size_t heldBytes() const { return m_receive.heldBytes(); }
+    std::size_t pendingAcks() const { return m_acks.size(); }
     bool isReadable() const // read() or receiveMessage() would return something
     {
-        return m_config.stream ? m_receive.readableBytes() > 0 : m_receive.hasMessage();
+        return m_receive.isStream() ? m_receive.readableBytes() > 0 : m_receive.hasMessage();
     }
     std::size_t unsentBytes() const { return m_send.unsentBytes(); }
     std::size_t unacknowledgedBytes() const { return m_send.unacknowledgedBytes(); } // sent ones
@@ -220,6 +227,10 @@ public:
     std::size_t waitingSegments() const;
     bool isSendIdle() const { return m_send.isEmpty(); } // all that was sent is acknowledged
     bool isProbing() const { return m_probesUnanswered > 0; }
+    Duration probeDelay() const { return m_probeDelay; } // zero: the peer's window is open
+    Instant probeDeadline() const { return m_probeDeadline; } // Never: no WASK is planned
+    const SendQueue &sendQueue() const { return m_send; }
+    const ReceiveQueue &receiveQueue() const { return m_receive; }
 
 private:
     struct PendingAck
@@ -274,7 +285,6 @@ private:
         return flight < m_config.sendWindow && next - m_peerUna < m_peerWindow
                 && (m_windowLimitsAll ? m_send.pipe() : flight) < m_window;
     }
-    void readCongestionWindow();
     std::size_t writeControl(Instant now, MutableBytes buffer, SegmentHeader header,
                              bool sendsData);
     std::size_t writeAcks(MutableBytes buffer, SegmentHeader &header);

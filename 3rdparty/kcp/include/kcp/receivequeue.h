@@ -37,6 +37,7 @@ public:
     // each.
     void setLimits(std::uint32_t window, std::size_t bytes);
     void setStream(bool stream);
+    bool isStream() const { return m_stream; }
 
     Result insert(std::uint32_t sn, std::uint8_t fragment, ByteView data);
 
@@ -51,6 +52,8 @@ public:
     std::size_t closedBytes() const { return m_completeBytes; }
     std::size_t heldBytes() const { return m_readableBytes + m_earlyBytes; }
     std::uint64_t brokenMessages() const { return m_brokenMessages; }
+    std::uint32_t readySegments() const { return m_next - m_read; }
+    std::uint32_t earlySegments() const { return m_earlySegments; } // in the reorder window
 
     std::size_t read(MutableBytes buffer);
     std::size_t peek(std::size_t offset, MutableBytes buffer) const;
@@ -94,6 +97,7 @@ private:
     std::uint32_t m_next;
     std::uint32_t m_end; // one past the farthest segment that is there
     std::uint32_t m_completeEnd; // one past the last complete message; in a stream, m_next
+    std::uint32_t m_earlySegments = 0;
     std::uint32_t m_window = 128;
     std::uint32_t m_offset = 0; // bytes of the first segment that were read already
     std::size_t m_byteLimit = SIZE_MAX;
