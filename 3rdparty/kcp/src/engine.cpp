@@ -241,8 +241,8 @@ void Engine::setDeadLink(std::uint32_t transmissions, Duration time)
 
 void Engine::setCongestionControl(CongestionControl kind)
 {
-    m_config.congestionControl = kind;
     m_congestion = CongestionController::create(kind, mss(), m_config.fastResend);
+    m_config.congestionControl = kind;
     readCongestionWindow();
 }
 
@@ -353,6 +353,7 @@ inline void Engine::handlePush(Instant now, const SegmentView &segment, InputSta
             m_receive.insert(header.sn, header.fragment, segment.data);
     if (result == ReceiveQueue::Result::Stored) [[likely]] {
         input.receivedData = true;
+        m_probesUnanswered = 0; // a lost WINS must not count against the link for ever
         m_tellsLeft = 0;
         m_tellDeadline = Never;
     } else if (!acceptDuplicate(result, state)) {
@@ -360,6 +361,11 @@ inline void Engine::handlePush(Instant now, const SegmentView &segment, InputSta
     }
     if (m_acks.isEmpty() && m_config.acksAreDelayed)
         m_ackDeadline = now + m_config.interval;
+    // Empty segments cost no window, so that the window does not bound how many are stored.
+    if (m_acks.size() >= m_config.receiveWindow + MaximumDuplicateAcks) [[unlikely]] {
+        m_acks.pop();
+        ++m_stats.droppedAcks;
+    }
     m_acks.push({header.sn, header.timestamp});
 }
 
@@ -429,6 +435,7 @@ void Engine::finishAcks(Instant now, InputState &state, Input &input)
     if (state.newlyAcknowledged == 0)
         return;
     input.acknowledged = true;
+    m_probesUnanswered = 0;
     m_lastProgress = now;
     m_rtt.addSample(state.rtt);
     if (m_config.congestionControl != CongestionControl::Off) {

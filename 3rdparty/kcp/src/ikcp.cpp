@@ -50,7 +50,8 @@ int inputError(IUINT32 conv, ByteView datagram)
     }
 }
 
-// Takes the settings, calls, publishes. No C++ exception leaves: there is only one, for want of
+// Takes the settings, calls, publishes; refused while an operation of the program's congestion
+// control looks at the block. No C++ exception leaves: there is only one, for want of
 // memory, and the engine's state stays consistent.
 template <typename Call>
 int withControl(ikcpcb *kcp, int failure, Call call)
@@ -58,6 +59,8 @@ int withControl(ikcpcb *kcp, int failure, Call call)
     if (!kcp)
         return -1;
     ControlBlock &control = ControlBlock::from(kcp);
+    if (control.inOperation())
+        return -1;
     int result = failure;
     try {
         control.takeSettings();
@@ -161,7 +164,7 @@ int ikcp_input(ikcpcb *kcp, const char *data, long size)
         const ByteView datagram = kcp::asBytes(data, static_cast<std::size_t>(size));
         ikcp_log(&control, IKCP_LOG_INPUT, "input: %ld bytes", size);
         control.logSegments(datagram, "in", IKCP_LOG_IN_DATA);
-        const Engine::Input input = control.engine().handleDatagram(control.advance(), datagram);
+        const Engine::Input input = control.input(datagram);
         if (!input.malformed && !input.wrongConversation)
             return 0;
         return inputError(control.conv, datagram);
@@ -233,15 +236,12 @@ int ikcp_nodelay(ikcpcb *kcp, int nodelay, int interval, int resend, int nc)
     });
 }
 
-int ikcp_setcc(ikcpcb *kcp, int cc)
+int ikcp_setcc(ikcpcb *kcp, const struct IKCPOPS *ops)
 {
-    if (cc != IKCP_CC_CLASSIC && cc != IKCP_CC_OFF && cc != IKCP_CC_CUBIC)
-        return -1;
     return withControl(kcp, -2, [=](ControlBlock &control) {
-        control.nocwnd = cc == IKCP_CC_OFF ? 1 : 0;
-        control.useCubic(cc == IKCP_CC_CUBIC);
+        const int result = control.useOperations(ops);
         control.takeSettings();
-        return 0;
+        return result;
     });
 }
 

@@ -25,22 +25,6 @@ Config originalDefaults(IUINT32 conv)
     return config;
 }
 
-IINT32 toMilliseconds(Duration duration)
-{
-    return static_cast<IINT32>(std::chrono::duration_cast<milliseconds>(duration).count());
-}
-
-// Also when the output callback throws.
-struct FlushGuard
-{
-    explicit FlushGuard(bool &flag) : m_flag(flag) { m_flag = true; }
-    ~FlushGuard() { m_flag = false; }
-    FlushGuard(const FlushGuard &) = delete;
-    FlushGuard &operator=(const FlushGuard &) = delete;
-
-    bool &m_flag;
-};
-
 } // namespace
 
 ControlBlock::ControlBlock(IUINT32 conversation, void *userPointer, FreeFunction freeFunction)
@@ -63,6 +47,8 @@ ControlBlock::ControlBlock(IUINT32 conversation, void *userPointer, FreeFunction
 
 void ControlBlock::destroy(ControlBlock *control)
 {
+    if (control->m_operations)
+        control->releaseOperations(control->m_operations->operations());
     const FreeFunction release = control->m_free;
     control->~ControlBlock();
     release(control);
@@ -132,18 +118,55 @@ void ControlBlock::applyTiming(const ControlSettings &wanted)
 
 void ControlBlock::applyCongestionControl()
 {
-    const CongestionControl enabled =
-            m_cubic ? CongestionControl::Cubic : CongestionControl::Classic;
-    m_engine.setCongestionControl(nocwnd != 0 ? CongestionControl::Off : enabled);
+    if (m_operations)
+        m_engine.readCongestionWindow();
+    else
+        useBuiltIn();
 }
 
-void ControlBlock::useCubic(bool cubic)
+void ControlBlock::useBuiltIn()
 {
-    if (cubic == m_cubic)
-        return;
-    m_cubic = cubic;
-    applyCongestionControl();
-    m_known.nocwnd = nocwnd;
+    m_engine.setCongestionControl(nocwnd != 0 ? CongestionControl::Off
+                                              : CongestionControl::Classic);
+}
+
+int ControlBlock::useOperations(const IKCPOPS *operations)
+{
+    // Memory first: without it all stays as it is.
+    std::unique_ptr<OperationsControl> next;
+    if (operations)
+        next = std::make_unique<OperationsControl>(*this, *operations);
+    if (m_operations) {
+        const IKCPOPS &former = m_operations->operations();
+        useBuiltIn();
+        m_operations = nullptr;
+        releaseOperations(former);
+    }
+    if (!operations)
+        return 0;
+    ccops = operations;
+    if (operations->init) {
+        const FlagGuard guard(m_inOperation);
+        const int result = operations->init(this);
+        if (result != 0) {
+            ccops = nullptr;
+            congest = nullptr;
+            return result < 0 ? result : -1;
+        }
+    }
+    m_operations = next.get();
+    m_engine.setCongestionController(std::move(next));
+    return 0;
+}
+
+void ControlBlock::releaseOperations(const IKCPOPS &operations)
+{
+    if (operations.release) {
+        const FlagGuard guard(m_inOperation);
+        operations.release(this);
+    }
+    ccops = nullptr;
+    congest = nullptr;
 }
 
 void ControlBlock::publish()
@@ -153,11 +176,23 @@ void ControlBlock::publish()
     rx_rttval = toMilliseconds(rtt.rttvar());
     rx_rto = toMilliseconds(rtt.rto());
     rmt_wnd = m_engine.peerWindow();
-    cwnd = nocwnd != 0 ? snd_wnd : m_engine.congestionWindow();
-    ssthresh = m_engine.slowStartThreshold();
+    if (!m_operations) {
+        cwnd = nocwnd != 0 ? snd_wnd : m_engine.congestionWindow();
+        ssthresh = m_engine.slowStartThreshold();
+        incr = cwnd * mss;
+    }
     xmit = static_cast<IUINT32>(m_engine.stats().timeoutRetransmissions);
     nsnd_buf = m_engine.unacknowledgedSegments();
     nsnd_que = static_cast<IUINT32>(m_engine.waitingSegments()) - nsnd_buf;
+    snd_una = m_engine.sendQueue().una();
+    snd_nxt = m_engine.sendQueue().next();
+    rcv_nxt = m_engine.receiveQueue().next();
+    nrcv_buf = m_engine.receiveQueue().earlySegments();
+    nrcv_que = m_engine.receiveQueue().readySegments();
+    probe_wait = static_cast<IUINT32>(toMilliseconds(m_engine.probeDelay()));
+    const Instant probe = m_engine.probeDeadline();
+    ts_probe = probe == Never ? 0
+                              : m_lastCurrent + static_cast<IUINT32>(toMilliseconds(probe - m_now));
     if (updated)
         ts_flush = m_lastCurrent + static_cast<IUINT32>(toMilliseconds(m_nextFlush - m_now));
     if (m_engine.isDead() && !m_toldDead) {
@@ -197,6 +232,14 @@ Instant ControlBlock::nextFlush(Instant now) const
     return std::min(m_nextFlush, now + milliseconds(interval));
 }
 
+Engine::Input ControlBlock::input(ByteView datagram)
+{
+    const Instant now = advance();
+    if (m_operations)
+        m_operations->beforeInput(now, datagram);
+    return m_engine.handleDatagram(now, datagram);
+}
+
 void ControlBlock::update(IUINT32 time)
 {
     if (!updated)
@@ -230,11 +273,22 @@ void ControlBlock::flush()
     if (!updated || m_flushing)
         return;
     const Instant now = advance();
-    const FlushGuard guard(m_flushing);
+    const FlagGuard guard(m_flushing);
     m_engine.handleTimeout(now);
+    if (m_operations)
+        m_operations->beforeSending();
     m_buffer.resize(std::max(m_buffer.size(), m_engine.maximumTransmitSize()));
-    while (const std::size_t size = m_engine.pollTransmit(now, m_buffer))
+    while (const std::size_t size = nextDatagram(now))
         handOut(ByteView(m_buffer).first(size));
+    if (m_operations)
+        m_operations->afterSending();
+}
+
+std::size_t ControlBlock::nextDatagram(Instant now)
+{
+    if (m_operations)
+        m_engine.readCongestionWindow();
+    return m_engine.pollTransmit(now, m_buffer);
 }
 
 void ControlBlock::handOut(ByteView datagram)
@@ -242,6 +296,8 @@ void ControlBlock::handOut(ByteView datagram)
     if (logs(IKCP_LOG_OUTPUT))
         ikcp_log(this, IKCP_LOG_OUTPUT, "output: %zu bytes", datagram.size());
     logSegments(datagram, "out", IKCP_LOG_OUT_DATA);
+    if (m_operations)
+        m_operations->beforeOutput(datagram);
     if (output) {
         output(reinterpret_cast<const char *>(datagram.data()), static_cast<int>(datagram.size()),
                this, user);

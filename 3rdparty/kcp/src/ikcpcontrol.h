@@ -3,12 +3,31 @@
 #ifndef KCP_IKCPCONTROL_H
 #define KCP_IKCPCONTROL_H
 
+#include "ikcpoperations.h"
+
 #include <kcp/engine.h>
 #include <kcp/ikcp.h>
 
 #include <vector>
 
 namespace kcp {
+
+inline IINT32 toMilliseconds(Duration duration)
+{
+    return static_cast<IINT32>(
+            std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
+// Sets a flag while the program is called, also when it throws.
+struct FlagGuard
+{
+    explicit FlagGuard(bool &flag) : m_flag(flag) { m_flag = true; }
+    ~FlagGuard() { m_flag = false; }
+    FlagGuard(const FlagGuard &) = delete;
+    FlagGuard &operator=(const FlagGuard &) = delete;
+
+    bool &m_flag;
+};
 
 // What a program may assign to the control block.
 struct ControlSettings
@@ -61,11 +80,14 @@ public:
     void publish();
 
     Instant advance(); // takes the time from `current`
+    Engine::Input input(ByteView datagram);
     void update(IUINT32 time);
     void flush();
     IUINT32 check(IUINT32 time) const;
 
-    void useCubic(bool cubic);
+    // Of ikcp_setcc: its result.
+    int useOperations(const IKCPOPS *operations);
+    bool &inOperation() { return m_inOperation; } // one of them is running
     bool logs(int mask) const { return writelog && (logmask & mask) != 0; }
     void logSegments(ByteView datagram, const char *direction, int pushMask);
 
@@ -74,20 +96,24 @@ private:
     void applyTiming(const ControlSettings &wanted);
     void applyMtu(const ControlSettings &wanted);
     void applyCongestionControl();
+    void useBuiltIn();
+    void releaseOperations(const IKCPOPS &operations);
     void restart(IUINT32 time);
     Instant instantOf(IUINT32 time) const;
     Instant nextFlush(Instant now) const;
+    std::size_t nextDatagram(Instant now);
     void handOut(ByteView datagram);
 
     Engine m_engine;
+    OperationsControl *m_operations = nullptr; // the engine's controller; null: the built-in one
     FreeFunction m_free;
     ControlSettings m_known{};
     std::vector<std::uint8_t> m_buffer; // one datagram
     Instant m_now{};
     Instant m_nextFlush{};
     IUINT32 m_lastCurrent = 0; // what `current` was at m_now
-    bool m_cubic = false;
     bool m_flushing = false;
+    bool m_inOperation = false;
     bool m_toldDead = false;
 };
 

@@ -267,11 +267,17 @@ std::optional<std::size_t> ReceiveQueue::receiveFragments(MutableBytes buffer)
     }
     m_readableBytes -= done;
     m_completeBytes -= done;
+    moveUp();
+    return size;
+}
+
+// A message was taken: what stands behind it comes to the front.
+void ReceiveQueue::moveUp()
+{
     while (m_read != m_completeEnd && !m_slots.at(m_read).present)
         popFront(); // of a broken message
     if (m_next != m_end)
         advance();
-    return size;
 }
 
 } // namespace kcp

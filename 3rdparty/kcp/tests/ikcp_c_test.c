@@ -342,6 +342,149 @@ static void incompleteMessage(void)
     free(line.slots);
 }
 
+/* --- congestion control of the program's own -------------------------------------------------- */
+
+struct FixedWindow
+{
+    IUINT32 window;
+    int ticks, acks, released;
+};
+
+static struct FixedWindow fixedState;
+
+static int fixedInit(ikcpcb *kcp)
+{
+    kcp->congest = &fixedState;
+    kcp->cwnd = fixedState.window;
+    kcp->nocwnd = 0;
+    return 0;
+}
+
+static void fixedRelease(ikcpcb *kcp)
+{
+    CHECK(kcp->congest == &fixedState);
+    ++((struct FixedWindow *)kcp->congest)->released;
+}
+
+static void fixedAck(ikcpcb *kcp, IUINT32 segments, IUINT32 bytes, IUINT32 before)
+{
+    struct FixedWindow *state = (struct FixedWindow *)kcp->congest;
+    CHECK_EQUAL(bytes, segments * 1000);
+    CHECK(before <= state->window && before >= segments);
+    CHECK_EQUAL(ikcp_send(kcp, "x", 1), -1); /* not from here */
+    CHECK_EQUAL(ikcp_setcc(kcp, NULL), -1);
+    CHECK(ikcp_waitsnd(kcp) > 0 || kcp->nsnd_buf + kcp->nsnd_que == 0);
+    ++state->acks;
+}
+
+static void fixedTick(ikcpcb *kcp)
+{
+    ++((struct FixedWindow *)kcp->congest)->ticks;
+}
+
+static IUINT32 fixedInfo(ikcpcb *kcp, void *buf, IUINT32 bufsize)
+{
+    if (bufsize < sizeof kcp->cwnd)
+        return 0;
+    memcpy(buf, &kcp->cwnd, sizeof kcp->cwnd);
+    return sizeof kcp->cwnd;
+}
+
+static const struct IKCPOPS fixedWindow = { "fixed", fixedInit, fixedRelease, fixedAck, NULL,
+                                            NULL,    fixedTick, NULL,         NULL,     NULL,
+                                            NULL,    fixedInfo, NULL };
+
+static int failingInit(ikcpcb *kcp)
+{
+    kcp->cwnd = 1000;
+    kcp->congest = &fixedState;
+    return -7;
+}
+
+static struct IKCPOPS failingOperations(void)
+{
+    struct IKCPOPS operations;
+    memset(&operations, 0, sizeof operations);
+    operations.init = failingInit;
+    operations.release = fixedRelease;
+    return operations;
+}
+
+static void fixedWindowHolds(void)
+{
+    struct Line there = newLine(0, 10, 0);
+    struct Line back = newLine(0, 10, 0);
+    ikcpcb *sender = ikcp_create(5, &there);
+    ikcpcb *receiver = ikcp_create(5, &back);
+    char message[1000] = { 0 };
+    IUINT32 now, window = 0;
+    int i;
+    sender->output = receiver->output = lineOutput;
+    ikcp_nodelay(sender, 1, 10, 0, 1);
+    ikcp_nodelay(receiver, 1, 10, 0, 1);
+    ikcp_wndsize(sender, 100, 128);
+    fixedState.window = 7;
+    fixedState.ticks = fixedState.acks = fixedState.released = 0;
+    CHECK_EQUAL(ikcp_setcc(sender, &fixedWindow), 0);
+    CHECK(sender->ccops == &fixedWindow && sender->cwnd == 7 && sender->nocwnd == 0);
+    CHECK_EQUAL(sender->ccops->get_info(sender, &window, sizeof window), sizeof window);
+    CHECK_EQUAL(window, 7);
+    for (i = 0; i < 60; ++i)
+        ikcp_send(sender, message, sizeof message);
+    for (now = 0; now < 1000 && ikcp_waitsnd(sender) > 0; ++now) {
+        there.now = back.now = now;
+        ikcp_update(sender, now);
+        ikcp_update(receiver, now);
+        CHECK(sender->nsnd_buf <= 7 && sender->nsnd_buf == sender->snd_nxt - sender->snd_una);
+        if (now == 0)
+            CHECK_EQUAL(there.sent, 7);
+        deliver(&there, receiver, now);
+        deliver(&back, sender, now);
+    }
+    CHECK_EQUAL(ikcp_waitsnd(sender), 0);
+    CHECK(sender->snd_una == 60 && receiver->rcv_nxt == 60 && receiver->nrcv_que == 60);
+    CHECK(fixedState.acks >= 60 / 7 && fixedState.ticks > fixedState.acks);
+
+    sender->nocwnd = 1; /* the operations go on, the window does not limit */
+    for (i = 0; i < 20; ++i)
+        ikcp_send(sender, message, sizeof message);
+    ikcp_flush(sender);
+    CHECK(sender->nsnd_buf == 20 && sender->cwnd == 7);
+    ikcp_release(sender);
+    CHECK_EQUAL(fixedState.released, 1);
+    ikcp_release(receiver);
+    free(there.slots);
+    free(back.slots);
+}
+
+static void builtInControlComesBack(void)
+{
+    const struct IKCPOPS failing = failingOperations();
+    ikcpcb *kcp = ikcp_create(5, NULL);
+    fixedState.window = 30;
+    fixedState.released = 0;
+    CHECK_EQUAL(ikcp_setcc(kcp, NULL), 0);
+    CHECK_EQUAL(kcp->cwnd, 1);
+    CHECK_EQUAL(ikcp_setcc(kcp, &failing), -7);
+    CHECK(kcp->ccops == NULL && kcp->congest == NULL);
+    CHECK_EQUAL(kcp->cwnd, 1);
+
+    CHECK_EQUAL(ikcp_setcc(kcp, &fixedWindow), 0);
+    CHECK_EQUAL(kcp->cwnd, 30);
+    CHECK_EQUAL(ikcp_setcc(kcp, NULL), 0);
+    CHECK(kcp->ccops == NULL && kcp->congest == NULL);
+    CHECK_EQUAL(fixedState.released, 1);
+    CHECK_EQUAL(kcp->cwnd, 1);
+    CHECK_EQUAL(kcp->incr, kcp->mss);
+
+    CHECK_EQUAL(ikcp_setcc(kcp, &fixedWindow), 0);
+    CHECK_EQUAL(ikcp_setcc(kcp, &failing), -7); /* not the fixed window, but the built-in one */
+    CHECK_EQUAL(fixedState.released, 2);
+    CHECK_EQUAL(kcp->cwnd, 1);
+    ikcp_release(kcp);
+    CHECK_EQUAL(fixedState.released, 2);
+}
+
 int main(void)
 {
     const char *seed = getenv("KCP_TEST_SEED");
@@ -356,6 +499,8 @@ int main(void)
     deadLinkIsToldInState();
     returnValues();
     incompleteMessage();
+    fixedWindowHolds();
+    builtInControlComesBack();
     {
         int mode;
         for (mode = 0; mode < 3; ++mode) {

@@ -14,8 +14,8 @@ TEST_CASE("the numbers are those of PCG's own demo")
 {
     // pcg32-demo of the reference distribution: seed 42, stream 54.
     Pcg32 random(42, 54);
-    for (const std::uint32_t expected : { 0xa15c02b7U, 0x7b47f409U, 0xba1d3330U, 0x83d2f293U,
-                                          0xbfa4784bU, 0xcbed606eU })
+    for (const std::uint32_t expected :
+         { 0xa15c02b7U, 0x7b47f409U, 0xba1d3330U, 0x83d2f293U, 0xbfa4784bU, 0xcbed606eU })
         CHECK(random.next() == expected);
 }
 

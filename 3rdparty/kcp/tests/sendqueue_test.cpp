@@ -192,7 +192,7 @@ TEST_CASE("acknowledgements in any order; una moves over what is complete")
         f.acknowledge(0);
         CHECK(f.queue.una() == start + 2);
         CHECK(f.queue.acknowledgeUntil(start + 4) == 1); // 3 had been acknowledged
-            CHECK(f.queue.una() == start + 4);
+        CHECK(f.queue.una() == start + 4);
         CHECK(f.payload(start + 4) == "e");
         CHECK(f.queue.acknowledgeUntil(start + 2) == 0); // older than una
         f.acknowledge(4);
@@ -349,8 +349,8 @@ TEST_CASE("random use against a simple model")
                 f.sendAgain(*sn, now);
             }
             REQUIRE(f.queue.pipe() == open.size() - lost.size());
-            const std::uint32_t una = open.empty() ? static_cast<std::uint32_t>(payloads.size())
-                                                   : *open.begin();
+            const std::uint32_t una =
+                    open.empty() ? static_cast<std::uint32_t>(payloads.size()) : *open.begin();
             REQUIRE(f.queue.una() == f.start + una);
             std::size_t bytes = 0;
             for (const std::uint32_t sn : open) {

@@ -19,8 +19,8 @@ const std::vector<std::uint8_t> Hello{
     0x04, 0x03, 0x02, 0x01, // ts
     0x0d, 0x0c, 0x0b, 0x0a, // sn
     0x99, 0x88, 0x77, 0x66, // una
-    5, 0, 0, 0, // len
-    'h', 'e', 'l', 'l', 'o',
+    5,    0,    0,    0, // len
+    'h',  'e',  'l',  'l',  'o',
 };
 
 } // namespace

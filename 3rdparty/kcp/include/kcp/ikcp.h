@@ -27,6 +27,7 @@ extern "C" {
 #endif
 
 struct IKCPCB;
+struct IKCPOPS;
 
 /* Sends one datagram. The return value is not looked at: what could not be sent counts as lost. */
 typedef int (*ikcp_output_callback)(const char *buf, int len, struct IKCPCB *kcp, void *user);
@@ -67,14 +68,25 @@ struct IKCPCB
        acknowledged for 60 s although data was under way. Never set back by the library. */
     IUINT32 state;
 
+    /* The congestion control, if it is the program's own: see ikcp_setcc. cwnd, ssthresh and incr
+       are its variables then; incr is for its own use. With the built-in control the three are
+       readings: cwnd is snd_wnd with nocwnd, incr is cwnd * mss. */
+    IUINT32 cwnd, ssthresh; /* segments */
+    IUINT32 incr; /* bytes */
+    const struct IKCPOPS *ccops; /* NULL = the built-in one. Only ikcp_setcc changes it */
+    void *congest; /* for ccops to keep its state in; the library does not look at it */
+
     /* Readings, brought up to date by each call. Assigning them does nothing. */
     IINT32 rx_srtt, rx_rttval, rx_rto; /* ms; srtt is 0 before the first sample, then at least 1 */
     IUINT32 rmt_wnd; /* as the peer last told it */
-    IUINT32 cwnd; /* snd_wnd with nocwnd */
-    IUINT32 ssthresh;
     IUINT32 ts_flush; /* when ikcp_update will flush next, in the time of ikcp_update */
     IUINT32 xmit; /* retransmissions by timeout */
-    IUINT32 nsnd_buf, nsnd_que; /* sent and not acknowledged; waiting to be sent */
+    IUINT32 snd_una, snd_nxt; /* the oldest sn not acknowledged; the next new one */
+    IUINT32 rcv_nxt; /* the sn that is expected next */
+    IUINT32 nsnd_buf, nsnd_que; /* segments from snd_una to snd_nxt; waiting to be sent */
+    IUINT32 nrcv_buf, nrcv_que; /* segments that came early; waiting for ikcp_recv */
+    IUINT32 probe_wait; /* ms from one WASK to the next; 0 = the peer's window is open */
+    IUINT32 ts_probe; /* when the next WASK is due; 0 = none is planned */
     IUINT32 updated; /* 1 after the first ikcp_update */
 };
 
@@ -142,12 +154,66 @@ int ikcp_waitsnd(const ikcpcb *kcp);
    control. */
 int ikcp_nodelay(ikcpcb *kcp, int nodelay, int interval, int resend, int nc);
 
-/* Chooses the congestion control: IKCP_CC_OFF is nocwnd = 1, the others are nocwnd = 0.
-   0, or -1 when there is no such control. */
-#define IKCP_CC_CLASSIC 0
-#define IKCP_CC_OFF 1
-#define IKCP_CC_CUBIC 2
-int ikcp_setcc(ikcpcb *kcp, int cc);
+/*
+ * A congestion control of the program's own. Any operation may be NULL.
+ *
+ * What it decides, it assigns to cwnd: the next segment that leaves obeys it. Segments from snd_una
+ * on count against cwnd, which is never taken for less than 1; what is sent again goes at once. With
+ * nocwnd the operations are called just the same, but cwnd limits nothing. ssthresh, incr and
+ * congest are the control's to use.
+ *
+ * An operation finds all readings of the block up to date. It may assign every setting; those other
+ * than nocwnd take effect with the next call of the library. It may call ikcp_log, and the functions
+ * that take a const block. The others do nothing meanwhile, and return -1 if they return anything;
+ * ikcp_release must not be called.
+ */
+struct IKCPOPS
+{
+    const char *name; /* for the program's own use */
+
+    /* From ikcp_setcc. cwnd, ssthresh and incr are what the control before left. 0, or else the
+       control is not installed, and release not called. */
+    int (*init)(ikcpcb *kcp);
+    /* From ikcp_setcc and ikcp_release. No operation is called afterwards; congest is NULL then. */
+    void (*release)(ikcpcb *kcp);
+
+    /* From ikcp_input, once for a datagram that acknowledged something for the first time.
+       prior_in_flight: snd_nxt - snd_una before it. */
+    void (*on_ack)(ikcpcb *kcp, IUINT32 acked_segs, IUINT32 acked_bytes, IUINT32 prior_in_flight);
+    /* From ikcp_input, after on_ack: the datagram made fast_retrans segments go out again with the
+       next flush. inflight counts them too. */
+    void (*on_fast_retransmit)(ikcpcb *kcp, IUINT32 fast_retrans, IUINT32 inflight,
+                               IUINT32 prior_cwnd);
+    /* From a flush, in front of on_tick: one or more segments timed out. */
+    void (*on_timeout)(ikcpcb *kcp, IUINT32 prior_cwnd);
+    /* From each flush, before anything is sent. */
+    void (*on_tick)(ikcpcb *kcp);
+    /* From a flush, at its end, when nothing waits to be sent although cwnd has room. */
+    void (*on_app_limited)(ikcpcb *kcp, IUINT32 inflight);
+    /* From ikcp_input, in front of on_ack: the round trip that the datagram measured, ms. */
+    void (*on_rtt)(ikcpcb *kcp, IINT32 rtt);
+
+    /* From a flush, for each data segment of a datagram, just before it is handed to output. ts is
+       the segment's, len counts payload, xmit its transmissions, this one included. inflight is
+       snd_nxt - snd_una, with the whole datagram. */
+    void (*on_pkt_sent)(ikcpcb *kcp, IUINT32 sn, IUINT32 ts, IUINT32 len, IUINT32 inflight,
+                        IUINT32 xmit);
+    /* From ikcp_input, in front of on_rtt, in the order of sn: the segment is acknowledged for the
+       first time. ts is that of its last transmission. rtt is -1 when only una acknowledged it, or
+       with a ts that was never its own: then there is no measurement. */
+    void (*on_pkt_acked)(ikcpcb *kcp, IUINT32 sn, IUINT32 ts, IUINT32 len, IINT32 rtt,
+                         IUINT32 xmit);
+
+    /* For the program to call through ccops; the library itself never does. */
+    IUINT32 (*get_info)(ikcpcb *kcp, void *buf, IUINT32 bufsize);
+    /* Never called: there is no pacing, a flush sends all that the windows allow. */
+    IUINT32 (*pacing_rate)(ikcpcb *kcp);
+};
+
+/* Installs a congestion control, which must outlive its use, in place of the one before; NULL
+   restores the built-in control, which begins anew. 0, or negative when init fails or there is no
+   memory: the built-in control is in force after a failed init. */
+int ikcp_setcc(ikcpcb *kcp, const struct IKCPOPS *ops);
 
 /* Hands a line to writelog if one of the bits of mask is set in logmask. */
 #if defined(__GNUC__) || defined(__clang__)

@@ -71,7 +71,7 @@ private:
     struct Slot
     {
         std::uint8_t *data;
-        std::uint16_t size;
+        std::uint32_t size; // a caller of handleDatagram() need not be a UDP socket
         std::uint8_t fragment;
         bool present;
     };
@@ -88,6 +88,7 @@ private:
     std::optional<std::size_t> receiveFragments(MutableBytes buffer);
     void endMessages(std::uint32_t sn);
     void dropBrokenMessage(std::uint32_t end);
+    void moveUp();
     void popFront();
     void freeData(Slot &slot);
 
@@ -110,7 +111,7 @@ private:
 
 inline void ReceiveQueue::store(Slot &slot, std::uint8_t fragment, ByteView data)
 {
-    slot.size = static_cast<std::uint16_t>(data.size());
+    slot.size = static_cast<std::uint32_t>(data.size());
     slot.fragment = fragment;
     slot.present = true;
     if (data.empty())
@@ -161,8 +162,8 @@ inline std::optional<std::size_t> ReceiveQueue::receiveMessage(MutableBytes buff
     m_readableBytes -= size;
     m_completeBytes -= size;
     ++m_read;
-    if (m_next != m_end) [[unlikely]]
-        advance();
+    if (m_next != m_end || m_brokenMessages > 0) [[unlikely]]
+        moveUp();
     return size;
 }
 

@@ -26,7 +26,7 @@ struct Stats
     std::uint64_t duplicatesIn = 0; // data segments that had arrived before
     std::uint64_t outOfWindowIn = 0; // data segments beyond the receive window, dropped
     std::uint64_t malformedIn = 0; // segments or datagrams dropped as impossible
-    std::uint64_t droppedAcks = 0; // ACKs of old duplicates that una covers, left out at the bound
+    std::uint64_t droppedAcks = 0; // ACKs left out at the bound: una covers nearly all of them
 };
 
 } // namespace kcp
