@@ -61,12 +61,13 @@ const char *Config::invalidField() const
 // What the segments of one datagram add up to; applied once at its end.
 struct Engine::InputState
 {
+    Input input;
     std::uint32_t una;
     std::uint32_t newlyAcknowledged = 0;
     std::uint32_t newestTransmission = 0; // of the segments acknowledged
-    Duration rtt{-1}; // of the newest of them; one sample a datagram
     bool hasTransmission = false;
-    bool plausible = true;
+    bool implausible = false;
+    Duration rtt{-1}; // of the newest of them; one sample a datagram
 };
 
 Engine::Engine(const Config &config, BlockPool *pool)
@@ -148,18 +149,25 @@ void Engine::tellOpenWindow()
     if (advertisedWindow() == 0)
         return;
     m_windowWasClosed = false;
-    m_tellWindow = true;
+    m_control |= TellsWindow;
     m_tellsLeft = WindowTellRepeats;
+}
+
+std::optional<std::size_t> Engine::receiveFromClosedWindow(MutableBytes buffer)
+{
+    const std::optional<std::size_t> size = m_receive.receiveMessage(buffer);
+    noteReadProgress();
+    return size;
 }
 
 void Engine::requestProbe()
 {
-    m_askWindow = true;
+    m_control |= AsksWindow;
 }
 
 void Engine::requestWindowTell()
 {
-    m_tellWindow = true;
+    m_control |= TellsWindow;
 }
 
 bool Engine::setMtu(std::uint32_t mtu)
@@ -292,8 +300,8 @@ std::size_t Engine::maximumTransmitSize() const
 
 Engine::Input Engine::handleDatagram(Instant now, ByteView datagram)
 {
-    Input input;
     InputState state;
+    Input &input = state.input;
     state.una = m_peerUna;
     const bool readable = isReadable();
 
@@ -313,12 +321,12 @@ Engine::Input Engine::handleDatagram(Instant now, ByteView datagram)
             state.una = header.una;
             m_peerWindow = header.window;
         } else if (serialLess(header.una, m_peerUna)) {
-            state.plausible = false;
+            state.implausible = true;
         }
         if (header.command == Command::Push)
-            handlePush(now, segment, state, input);
+            handlePush(now, segment, state);
         else if (header.command == Command::Ack)
-            handleAck(now, header.sn, header.timestamp, state, input);
+            handleAck(now, header.sn, header.timestamp, state);
         else
             handleProbe(now, header.command, input);
     }
@@ -328,45 +336,60 @@ Engine::Input Engine::handleDatagram(Instant now, ByteView datagram)
         else
             input.malformed = true;
     }
-    if (input.malformed)
+    if (input.malformed) [[unlikely]]
         ++m_stats.malformedIn;
-    if (input.segments == 0)
+    if (input.segments == 0) [[unlikely]]
         return input;
 
     ++m_stats.datagramsIn;
     m_stats.bytesIn += size;
-    if (m_peerWindow > 0)
-        m_probeDeadline = Never;
     if (state.una != m_peerUna || state.newlyAcknowledged > 0)
-        finishAcks(now, state, input);
-    input.plausible = state.plausible && !input.malformed;
+        finishAcks(now, state);
+    input.plausible = !state.implausible && !input.malformed;
     input.becameReadable = !readable && isReadable();
     return input;
 }
 
-inline void Engine::handlePush(Instant now, const SegmentView &segment, InputState &state,
-                               Input &input)
+inline void Engine::handlePush(Instant now, const SegmentView &segment, InputState &state)
 {
     ++m_stats.segmentsIn;
     const SegmentHeader &header = segment.header;
     const ReceiveQueue::Result result =
             m_receive.insert(header.sn, header.fragment, segment.data);
     if (result == ReceiveQueue::Result::Stored) [[likely]] {
-        input.receivedData = true;
+        state.input.receivedData = true;
         m_probesUnanswered = 0; // a lost WINS must not count against the link for ever
         m_tellsLeft = 0;
         m_tellDeadline = Never;
     } else if (!acceptDuplicate(result, state)) {
         return;
     }
-    if (m_acks.isEmpty() && m_config.acksAreDelayed)
-        m_ackDeadline = now + m_config.interval;
+    noteAck(now, header.sn, header.timestamp);
+}
+
+// An ACK is sent for everything that came out of order and for the last that came in order; una
+// covers the rest. So the last one makes room for the next if una covers it already.
+inline void Engine::noteAck(Instant now, std::uint32_t sn, std::uint32_t timestamp)
+{
+    if ((m_control & SendsAcks) != 0) {
+        if (!serialLess(m_lastAck.sn, m_receive.next())) [[unlikely]]
+            keepAck(m_lastAck);
+    } else {
+        m_control |= SendsAcks;
+        if (m_config.acksAreDelayed)
+            m_ackDeadline = now + m_config.interval;
+    }
+    m_lastAck = {sn, timestamp};
+}
+
+void Engine::keepAck(const PendingAck &ack)
+{
     // Empty segments cost no window, so that the window does not bound how many are stored.
     if (m_acks.size() >= m_config.receiveWindow + MaximumDuplicateAcks) [[unlikely]] {
         m_acks.pop();
         ++m_stats.droppedAcks;
     }
-    m_acks.push({header.sn, header.timestamp});
+    m_acks.push(ack);
 }
 
 // A segment that was not stored: whether it is acknowledged all the same.
@@ -374,10 +397,14 @@ bool Engine::acceptDuplicate(ReceiveQueue::Result result, InputState &state)
 {
     if (result == ReceiveQueue::Result::OutOfWindow) {
         ++m_stats.outOfWindowIn;
-        state.plausible = false;
+        state.implausible = true;
         return false;
     }
     ++m_stats.duplicatesIn;
+    if ((m_control & SendsAcks) != 0 && serialLess(m_lastAck.sn, m_receive.next())) {
+        ++m_stats.droppedAcks; // the last one
+        return true;
+    }
     if (m_acks.size() < m_config.receiveWindow + MaximumDuplicateAcks)
         return true;
     ++m_stats.droppedAcks;
@@ -388,7 +415,7 @@ void Engine::handleProbe(Instant now, Command command, Input &input)
 {
     if (command == Command::WindowAsk) {
         ++m_stats.probesIn;
-        m_tellWindow = true;
+        m_control |= TellsWindow;
         return;
     }
     input.answeredProbe |= m_probesUnanswered > 0;
@@ -396,14 +423,14 @@ void Engine::handleProbe(Instant now, Command command, Input &input)
     m_lastProgress = now;
 }
 
-void Engine::handleAck(Instant now, std::uint32_t sn, std::uint32_t timestamp, InputState &state,
-                       Input &input)
+inline void Engine::handleAck(Instant now, std::uint32_t sn, std::uint32_t timestamp,
+                              InputState &state)
 {
     ++m_stats.acksIn;
-    if (!m_send.isOutstanding(sn)) {
+    if (!m_send.isOutstanding(sn)) [[unlikely]] {
         if (!serialLess(sn, m_send.next())) {
-            input.malformed = true;
-            state.plausible = false;
+            state.input.malformed = true;
+            state.implausible = true;
         }
         return;
     }
@@ -421,12 +448,36 @@ void Engine::handleAck(Instant now, std::uint32_t sn, std::uint32_t timestamp, I
         if (!state.hasTransmission)
             state.rtt = std::chrono::milliseconds(age);
     } // else the ts was never ours: no measurement
+    if (serialLess(sn, state.una))
+        return; // acknowledged with all the others before una
     m_send.acknowledge(sn);
     ++state.newlyAcknowledged;
 }
 
+// Fast retransmission. Every datagram that acknowledges something counts once against every
+// segment sent before what it acknowledges, and a segment counted fastResend times is lost. So it
+// is enough to remember the fastResend newest transmissions acknowledged so far: all that was sent
+// before the oldest of these is lost, and stands at the head of its list. No segment is visited
+// to be counted.
+inline void Engine::detectLosses(Instant now, std::uint32_t passed)
+{
+    std::uint32_t *const begin = m_passed.data();
+    std::uint32_t *const end = begin + m_config.fastResend;
+    for (std::uint32_t *p = begin; p != end; ++p) {
+        const std::uint32_t other = *p;
+        if (serialLess(other, passed)) {
+            *p = passed;
+            passed = other;
+        }
+    }
+    const std::uint32_t threshold = end[-1];
+    if (!m_send.hasSentBefore(threshold)) [[likely]]
+        return;
+    loseSentBefore(now, threshold);
+}
+
 // una, congestion control and losses, once per datagram.
-void Engine::finishAcks(Instant now, InputState &state, Input &input)
+void Engine::finishAcks(Instant now, InputState &state)
 {
     const std::uint32_t before = m_send.una();
     const std::uint32_t inFlight = m_send.flightSize();
@@ -434,7 +485,7 @@ void Engine::finishAcks(Instant now, InputState &state, Input &input)
     state.newlyAcknowledged += m_send.acknowledgeUntil(state.una);
     if (state.newlyAcknowledged == 0)
         return;
-    input.acknowledged = true;
+    state.input.acknowledged = true;
     m_probesUnanswered = 0;
     m_lastProgress = now;
     m_rtt.addSample(state.rtt);
@@ -447,20 +498,8 @@ void Engine::finishAcks(Instant now, InputState &state, Input &input)
         detectLosses(now, state.newestTransmission);
 }
 
-// Fast retransmission. Every datagram that acknowledges something counts once against every
-// segment sent before what it acknowledges, and a segment counted fastResend times is lost. So it
-// is enough to remember the fastResend newest transmissions acknowledged so far: all that was sent
-// before the oldest of these is lost, and stands at the head of its list. No segment is visited
-// to be counted.
-void Engine::detectLosses(Instant now, std::uint32_t passed)
+void Engine::loseSentBefore(Instant now, std::uint32_t threshold)
 {
-    for (std::uint32_t i = 0; i < m_config.fastResend; ++i) {
-        if (serialLess(m_passed[i], passed))
-            std::swap(m_passed[i], passed);
-    }
-    const std::uint32_t threshold = m_passed[m_config.fastResend - 1];
-    if (!m_send.hasSentBefore(threshold))
-        return;
     const SendQueue::Expired lost = m_send.loseSentBefore(threshold);
     m_stats.fastRetransmissions += lost.count;
     const bool newEpisode = !serialLess(lost.newestTransmission, m_fullTransmission);
@@ -484,12 +523,14 @@ void Engine::handleTimeout(Instant now)
     }
     if (now >= m_probeDeadline) {
         m_probeDeadline = Never; // armed again when the WASK leaves
-        m_askWindow = true;
-        judgeLink(now, m_probesUnanswered);
+        if (m_peerWindow == 0) {
+            m_control |= AsksWindow;
+            judgeLink(now, m_probesUnanswered);
+        }
     }
     if (now >= m_tellDeadline) {
         m_tellDeadline = Never;
-        m_tellWindow = true;
+        m_control |= TellsWindow;
     }
 }
 
@@ -507,116 +548,111 @@ void Engine::judgeLink(Instant now, std::uint32_t tries)
 Instant Engine::pollTimeout() const
 {
     Instant deadline = std::min(m_probeDeadline, m_tellDeadline);
-    if (m_config.acksAreDelayed && !m_acks.isEmpty())
+    if (m_config.acksAreDelayed && (m_control & SendsAcks) != 0)
         deadline = std::min(deadline, m_ackDeadline);
     return std::min(deadline, m_send.nextDeadline(m_rtt.rto()));
 }
 
+// sendsData is hasDataToSend(). First what is to be sent again, then what is new.
 std::size_t Engine::transmit(Instant now, MutableBytes buffer, bool sendsData)
 {
     const std::uint32_t window = advertisedWindow();
     if (window == 0) [[unlikely]]
         m_windowWasClosed = true;
-    SegmentHeader header{m_config.conv, Command::Push, 0, static_cast<std::uint16_t>(window),
-                         wireTime(now), 0, m_receive.next()};
+    const HeaderWriter header(m_config.conv, window, m_receive.next());
+    const std::uint32_t timestamp = wireTime(now);
+    std::uint8_t *p = buffer.data();
+    // What is larger than the MTU (see setMtu()) has a datagram to itself.
+    std::size_t limit = buffer.size();
     std::size_t size = 0;
-    if (!m_acks.isEmpty() || m_askWindow || m_tellWindow) [[unlikely]]
-        size = writeControl(now, buffer.first(std::min<std::size_t>(buffer.size(), m_config.mtu)),
-                            header, sendsData);
-    if (sendsData) [[likely]]
-        size = writeData(now, buffer, size, header);
+    if (m_control != 0) [[unlikely]] {
+        size = writeControl(now, buffer, header, sendsData);
+        if (size > 0)
+            limit = std::min<std::size_t>(limit, m_config.mtu);
+    }
+    while (sendsData) {
+        const bool lost = m_send.hasLost();
+        const std::uint32_t length = lost ? m_send.lostLength() : m_send.nextLength();
+        const std::size_t end = size + HeaderSize + length;
+        if (end > limit)
+            break;
+        if (m_send.pipe() == 0) [[unlikely]]
+            noteSendingAgain(now);
+        const std::uint32_t sn = lost ? m_send.firstLost() : m_send.next();
+        const SendQueue::Segment &segment = lost ? m_send.sendAgain(sn, now, timestamp)
+                                                 : m_send.sendNext(length, now, timestamp);
+        ++m_stats.segmentsOut;
+        header.write(p + size, Command::Push, segment.fragment, timestamp, sn, length);
+        m_send.copyPayload(segment, p + size + HeaderSize);
+        size = end;
+        limit = std::min<std::size_t>(limit, m_config.mtu);
+        // The length is looked at first: it says sooner that this datagram is full.
+        sendsData = m_send.mayFit(limit, size + HeaderSize) && hasDataToSend();
+    }
     m_stats.datagramsOut += size > 0;
     m_stats.bytesOut += size;
     return size;
 }
 
-// Fills the rest of the datagram: first what is to be sent again, then what is new.
-// hasDataToSend() must hold.
-inline std::size_t Engine::writeData(Instant now, MutableBytes buffer, std::size_t size,
-                                     SegmentHeader header)
+// Nothing was under way: the peer's silence counts from now on.
+inline void Engine::noteSendingAgain(Instant now)
 {
-    // What is larger than the MTU (see setMtu()) has a datagram to itself.
-    std::size_t limit = buffer.size();
-    if (size > 0)
-        limit = std::min<std::size_t>(limit, m_config.mtu);
-    do {
-        const bool lost = m_send.hasLost();
-        if (!lost && !m_send.hasUnsent())
-            break;
-        header.sn = lost ? m_send.firstLost() : m_send.next();
-        const std::uint32_t length = lost ? m_send.segment(header.sn).length : m_send.nextLength();
-        const std::size_t end = size + HeaderSize + length;
-        if (end > limit)
-            break;
-        if (m_send.pipe() == 0 && !lost && m_probesUnanswered == 0) [[unlikely]]
-            m_lastProgress = now;
-        SendQueue::Segment &segment = lost ? m_send.segment(header.sn) : m_send.cut(length);
-        header.fragment = segment.fragment;
-        m_send.markSent(segment, header.sn, now, header.timestamp);
-        ++m_stats.segmentsOut;
-        std::uint8_t *p = buffer.data() + size;
-        writeHeader(p, header, length);
-        m_send.copyPayload(segment, p + HeaderSize);
-        size = end;
-        limit = std::min<std::size_t>(limit, m_config.mtu);
-        // The length is looked at first: it says sooner that this datagram is full.
-    } while (m_send.mayFit(limit, size + HeaderSize) && hasDataToSend());
-    return size;
+    if (!m_send.hasLost() && m_probesUnanswered == 0)
+        m_lastProgress = now;
 }
 
 // What stands in front of the data.
-std::size_t Engine::writeControl(Instant now, MutableBytes buffer, SegmentHeader header,
+std::size_t Engine::writeControl(Instant now, MutableBytes buffer, HeaderWriter header,
                                  bool sendsData)
 {
+    buffer = buffer.first(std::min<std::size_t>(buffer.size(), m_config.mtu));
     std::size_t size = 0;
-    if (!m_acks.isEmpty() && (sendsData || acksAreDue(now)))
+    if ((m_control & SendsAcks) != 0
+        && (sendsData || !m_config.acksAreDelayed || now >= m_ackDeadline))
         size = writeAcks(buffer, header);
-    if (m_askWindow || m_tellWindow)
+    if ((m_control & (AsksWindow | TellsWindow)) != 0)
         size += writeProbes(now, buffer.subspan(size), header);
     return size;
 }
 
-// An ACK for everything that came out of order and for the last that came in order; una covers
-// the rest.
-std::size_t Engine::writeAcks(MutableBytes buffer, SegmentHeader &header)
+// See noteAck() for which ACKs are left out.
+std::size_t Engine::writeAcks(MutableBytes buffer, HeaderWriter header)
 {
     std::size_t size = 0;
-    header.command = Command::Ack;
-    while (!m_acks.isEmpty()) {
-        const PendingAck ack = m_acks.front();
-        if (m_acks.size() == 1 || !serialLess(ack.sn, header.una)) {
+    for (bool last = false; !last;) {
+        last = m_acks.isEmpty();
+        const PendingAck ack = last ? m_lastAck : m_acks.front();
+        if (last || !serialLess(ack.sn, header.una())) {
             if (buffer.size() - size < HeaderSize)
                 return size;
-            header.sn = ack.sn;
-            header.timestamp = ack.timestamp;
-            writeHeader(buffer.data() + size, header, 0);
+            header.write(buffer.data() + size, Command::Ack, 0, ack.timestamp, ack.sn, 0);
             size += HeaderSize;
             ++m_stats.acksOut;
         }
-        m_acks.pop();
+        if (!last)
+            m_acks.pop();
     }
+    m_control &= static_cast<std::uint8_t>(~SendsAcks);
     m_ackDeadline = Never;
     return size;
 }
 
-std::size_t Engine::writeProbes(Instant now, MutableBytes buffer, SegmentHeader &header)
+std::size_t Engine::writeProbes(Instant now, MutableBytes buffer, HeaderWriter header)
 {
+    const std::uint32_t timestamp = wireTime(now);
     std::size_t size = 0;
-    header.sn = 0;
-    if (m_askWindow && buffer.size() >= HeaderSize) {
-        header.command = Command::WindowAsk;
-        writeHeader(buffer.data(), header, 0);
+    if ((m_control & AsksWindow) != 0 && buffer.size() >= HeaderSize) {
+        header.write(buffer.data(), Command::WindowAsk, 0, timestamp, 0, 0);
         size += HeaderSize;
-        m_askWindow = false;
+        m_control &= static_cast<std::uint8_t>(~AsksWindow);
         if (m_probesUnanswered++ == 0 && m_send.flightSize() == 0)
             m_lastProgress = now;
         ++m_stats.probesOut;
     }
-    if (m_tellWindow && buffer.size() - size >= HeaderSize) {
-        header.command = Command::WindowTell;
-        writeHeader(buffer.data() + size, header, 0);
+    if ((m_control & TellsWindow) != 0 && buffer.size() - size >= HeaderSize) {
+        header.write(buffer.data() + size, Command::WindowTell, 0, timestamp, 0, 0);
         size += HeaderSize;
-        m_tellWindow = false;
+        m_control &= static_cast<std::uint8_t>(~TellsWindow);
         if (m_tellsLeft > 0) {
             --m_tellsLeft;
             m_tellDeadline = now + m_rtt.rto();

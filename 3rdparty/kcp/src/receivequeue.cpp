@@ -43,7 +43,7 @@ void ReceiveQueue::setStream(bool stream)
     const std::uint32_t end = m_next;
     m_readableBytes = 0;
     for (m_next = m_read; m_next != end; ++m_next)
-        countReady(m_next, m_slots.at(m_next));
+        countReady(m_next, m_slots.at(m_next).size, m_slots.at(m_next).fragment);
     m_readableBytes -= m_offset;
     m_completeBytes -= std::min<std::size_t>(m_completeBytes, m_offset);
 }
@@ -71,7 +71,9 @@ ReceiveQueue::Result ReceiveQueue::insertEarly(std::uint32_t sn, std::uint8_t fr
         return Result::Duplicate;
     if (!serialLess(sn, m_end))
         m_end = sn + 1;
-    store(slot, fragment, data);
+    std::uint8_t *bytes = store(slot, fragment, data.size());
+    if (!data.empty())
+        std::memcpy(bytes, data.data(), data.size());
     m_earlyBytes += data.size();
     ++m_earlySegments;
     if (distance == 0)
@@ -95,7 +97,8 @@ void ReceiveQueue::advance()
             return;
         m_earlyBytes -= slot.size;
         --m_earlySegments;
-        countReady(m_next++, slot);
+        const std::uint32_t sn = m_next++;
+        countReady(sn, slot.size, slot.fragment);
     }
 }
 
@@ -247,6 +250,26 @@ std::optional<std::size_t> ReceiveQueue::nextMessageSize() const
             return size;
     }
     return std::nullopt;
+}
+
+std::optional<std::size_t> ReceiveQueue::receiveMessage(MutableBytes buffer)
+{
+    if (m_read == m_completeEnd)
+        return std::nullopt;
+    Slot &slot = m_slots.at(m_read);
+    const std::size_t size = slot.size;
+    if (!slot.present || slot.fragment != 0 || size == 0 || size > buffer.size()) [[unlikely]]
+        return receiveFragments(buffer);
+    std::uint8_t *data = slot.data;
+    slot.present = false;
+    m_readableBytes -= size;
+    m_completeBytes -= size;
+    ++m_read;
+    std::memcpy(buffer.data(), data, size);
+    m_pool->release(data, size);
+    if (m_next != m_end || m_brokenMessages > 0) [[unlikely]]
+        moveUp();
+    return size;
 }
 
 std::optional<std::size_t> ReceiveQueue::receiveFragments(MutableBytes buffer)

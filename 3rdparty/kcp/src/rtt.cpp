@@ -10,18 +10,19 @@ void RttEstimator::addSample(Duration rtt)
     if (rtt < Duration::zero())
         return;
     // A loopback answer within the same microsecond is still an answer.
-    rtt = std::max(rtt, Duration(1));
-    m_latest = rtt;
-    if (!hasSample()) {
-        m_srtt = rtt;
-        m_rttvar = rtt / 2;
-        m_minimum = rtt;
+    const std::int64_t sample = rtt.count() > 0 ? rtt.count() : 1;
+    m_latest = Duration(sample);
+    if (!hasSample()) [[unlikely]] {
+        m_srtt = m_minimum = m_latest;
+        m_rttvar = m_latest / 2;
     } else {
-        const Duration error = rtt > m_srtt ? rtt - m_srtt : m_srtt - rtt;
+        const std::int64_t error = sample - m_srtt.count();
         // Shifts: no term is negative.
-        m_rttvar = Duration((3 * m_rttvar.count() + error.count()) >> 2);
-        m_srtt = std::max(Duration((7 * m_srtt.count() + rtt.count()) >> 3), Duration(1));
-        m_minimum = std::min(m_minimum, rtt);
+        m_rttvar = Duration((3 * m_rttvar.count() + (error < 0 ? -error : error)) >> 2);
+        const std::int64_t mean = (7 * m_srtt.count() + sample) >> 3;
+        m_srtt = Duration(mean > 0 ? mean : 1);
+        if (m_latest < m_minimum) [[unlikely]]
+            m_minimum = m_latest;
     }
     updateRto();
 }

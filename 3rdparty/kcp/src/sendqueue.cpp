@@ -30,7 +30,8 @@ SendQueue::SendQueue(BlockPool *pool, std::uint32_t initialSn, std::uint32_t mss
       m_lists(pool),
       m_mss(mss),
       m_una(initialSn),
-      m_next(initialSn)
+      m_next(initialSn),
+      m_fresh(initialSn)
 {
 }
 
@@ -47,40 +48,75 @@ void SendQueue::setMss(std::uint32_t mss)
 {
     m_mss = mss;
     countMessageSegments();
+    updateNextLength();
 }
 
 void SendQueue::countMessageSegments()
 {
-    m_unsentMessageSegments = 0;
+    m_moreFragments = 0;
     for (std::uint32_t i = 0; i < m_records.size(); ++i) {
         const std::size_t remaining = m_records[i].remaining;
-        if (!m_records[i].stream)
-            m_unsentMessageSegments += segmentsOf(
-                    remaining, i == 0 ? messageFragmentSize(remaining) : newFragmentSize(remaining));
+        if (m_records[i].stream)
+            continue;
+        const std::uint32_t size =
+                i == 0 ? messageFragmentSize(remaining) : newFragmentSize(remaining);
+        m_moreFragments += segmentsOf(remaining, size) - 1;
     }
 }
 
 void SendQueue::append(ByteView data, bool stream)
 {
-    if (data.empty()) {
-        if (stream)
-            return;
-    } else if (m_lastChunk && m_lastChunk->capacity - m_lastChunk->size >= data.size()) [[likely]] {
+    const std::size_t size = data.size();
+    if (m_lastChunk && size != 0 && m_lastChunk->capacity - m_lastChunk->size >= size) [[likely]]
         appendToChunk(m_lastChunk, data);
-    } else {
+    else
         appendBytes(data);
-    }
-    m_unsentBytes += data.size();
+    m_appendedBytes += size;
+    if (stream || size > m_mss)
+        appendRecord(size, stream);
+    else
+        m_records.push({size, false});
+    if (m_records.size() == 1)
+        updateNextLength();
+}
+
+// A write to the stream, or a message of several fragments.
+void SendQueue::appendRecord(std::size_t size, bool stream)
+{
     if (!stream) {
-        m_unsentMessageSegments += segmentsOf(data.size(), m_mss);
+        m_moreFragments += segmentsOf(size, m_mss) - 1;
+    } else if (size == 0) {
+        return;
     } else {
-        m_unsentStreamBytes += data.size();
+        m_unsentStreamBytes += size;
         if (!m_records.isEmpty() && m_records.back().stream) {
-            m_records.back().remaining += data.size();
+            m_records.back().remaining += size;
             return;
         }
+        ++m_streamRecords;
     }
-    m_records.push({data.size(), stream});
+    m_records.push({size, stream});
+}
+
+// A piece of the stream, or of a message of several fragments, goes out. Returns frg.
+std::uint8_t SendQueue::cutRecord(Record &record, std::uint32_t length)
+{
+    record.remaining -= length;
+    const std::size_t remaining = record.remaining;
+    std::uint8_t fragment = 0;
+    if (record.stream) {
+        m_unsentStreamBytes -= length;
+        m_streamRecords -= remaining == 0;
+    } else {
+        // The first fragment says how many follow: they must be as long.
+        m_fragmentSize = length;
+        --m_moreFragments;
+        fragment = static_cast<std::uint8_t>((remaining + length - 1) / length);
+    }
+    if (remaining == 0)
+        m_records.pop();
+    updateNextLength();
+    return fragment;
 }
 
 inline void SendQueue::appendToChunk(Chunk *chunk, ByteView data)
@@ -106,12 +142,13 @@ void SendQueue::appendBytes(ByteView data)
     }
 }
 
-void SendQueue::nextCutChunk()
+// The segment that was cut last goes on in the next chunks.
+void SendQueue::cutChunks()
 {
-    if (!m_cutChunk->next)
-        return;
-    m_cutChunk = m_cutChunk->next;
-    m_cutPosition = 0;
+    while (m_cutPosition > m_cutChunk->size) {
+        m_cutPosition -= m_cutChunk->size;
+        m_cutChunk = m_cutChunk->next;
+    }
 }
 
 // Small for a small write, doubling for a queue that grows.
@@ -133,7 +170,8 @@ SendQueue::Chunk *SendQueue::addChunk(std::size_t wanted)
 
 std::size_t SendQueue::unsentSegments() const
 {
-    return m_unsentMessageSegments + (m_unsentStreamBytes + m_mss - 1) / m_mss;
+    return m_records.size() - m_streamRecords + m_moreFragments
+            + (m_unsentStreamBytes + m_mss - 1) / m_mss;
 }
 
 // A message keeps the fragment size it began with, since the first fragment said how many there
@@ -175,38 +213,106 @@ void SendQueue::addLists(std::uint32_t end)
         m_lists.at(m_listEnd) = {};
 }
 
-void SendQueue::acknowledge(std::uint32_t sn)
+void SendQueue::link(Segment &segment, std::uint32_t sn, std::uint8_t index)
+{
+    if (index >= m_listEnd) [[unlikely]]
+        addLists(index + 1U);
+    List &list = m_lists.at(index);
+    segment.list = index;
+    segment.previous = list.last;
+    if (list.size++ == 0)
+        list.first = sn;
+    else
+        m_segments.at(list.last).next = sn;
+    list.last = sn;
+}
+
+void SendQueue::unlink(Segment &segment, std::uint32_t sn)
+{
+    List &list = m_lists.at(segment.list);
+    if (--list.size == 0)
+        return;
+    if (list.first == sn) {
+        list.first = segment.next;
+    } else if (list.last == sn) {
+        list.last = segment.previous;
+    } else {
+        m_segments.at(segment.previous).next = segment.next;
+        m_segments.at(segment.next).previous = segment.previous;
+    }
+}
+
+const SendQueue::Segment &SendQueue::sendAgain(std::uint32_t sn, Instant now,
+                                                std::uint32_t timestamp)
 {
     Segment &segment = m_segments.at(sn);
-    --(segment.list == LostList ? m_lostSegments : m_pipe);
     unlink(segment, sn);
-    segment.list = Acknowledged;
-    m_unacknowledgedBytes -= segment.length;
+    --m_lostSegments;
+    if (segment.transmissions != UINT16_MAX)
+        ++segment.transmissions;
+    segment.lastSent = now;
+    segment.lastTimestamp = timestamp;
+    segment.transmission = m_transmission++;
+    ++m_pipe;
+    ++m_resentInFlight;
+    const bool exempt = segment.transmissions >= m_exemptFrom;
+    link(segment, sn, static_cast<std::uint8_t>(FirstFlightList + 2U * segment.timeouts + exempt));
+    return segment;
+}
+
+// A segment that stands in a list is acknowledged.
+void SendQueue::leaveList(Segment &segment, std::uint32_t sn)
+{
+    if (segment.list == LostList) {
+        --m_lostSegments;
+    } else {
+        --m_pipe;
+        --m_resentInFlight;
+    }
+    unlink(segment, sn);
 }
 
 std::uint32_t SendQueue::acknowledgeUntil(std::uint32_t una)
 {
-    const std::uint32_t before = m_una;
-    const std::uint32_t end = m_next;
+    std::uint32_t sn = m_una;
     std::uint32_t count = 0;
-    std::uint32_t sn = before;
-    for (; sn != end; ++sn) {
-        if (m_segments.at(sn).list == Acknowledged)
-            continue;
-        if (!serialLess(sn, una))
-            break;
-        acknowledge(sn);
-        ++count;
-    }
-    if (sn != before) {
-        m_una = sn;
-        releaseChunks();
-        if (sn == end) {
-            m_largestLength = 0;
-            m_listEnd = 0;
+    if (serialLess(sn, una)) {
+        const std::uint32_t end = serialLess(m_next, una) ? m_next : una;
+        std::uint32_t fresh = 0;
+        std::size_t bytes = 0;
+        for (; sn != end; ++sn) {
+            Segment &segment = m_segments.at(sn);
+            if (segment.list == Acknowledged)
+                continue;
+            ++count;
+            bytes += segment.length;
+            if (segment.list == Fresh) [[likely]]
+                ++fresh;
+            else
+                leaveList(segment, sn);
         }
+        m_pipe -= fresh;
+        m_acknowledgedBytes += bytes;
     }
+    while (sn != m_next && m_segments.at(sn).list == Acknowledged)
+        ++sn;
+    if (sn != m_una)
+        moveUna(sn);
     return count;
+}
+
+inline void SendQueue::moveUna(std::uint32_t una)
+{
+    m_una = una;
+    if (serialLess(m_fresh, una))
+        m_fresh = una;
+    if (una == m_next) {
+        m_largestLength = 0;
+        m_listEnd = 0;
+    } else if (m_segments.at(una).chunk == m_firstChunk) {
+        return;
+    }
+    releaseChunks();
 }
 
 void SendQueue::trim()
@@ -215,7 +321,7 @@ void SendQueue::trim()
         m_segments.release();
     if (m_pipe == 0 && m_lostSegments == 0)
         m_lists.release();
-    if (m_firstChunk && m_una == m_next && m_unsentBytes == 0) {
+    if (m_firstChunk && m_una == m_next && unsentBytes() == 0) {
         m_pool->release(m_firstChunk, m_firstChunk->blockSize());
         m_firstChunk = m_lastChunk = nullptr;
     }
@@ -227,7 +333,7 @@ void SendQueue::releaseChunks()
     const Chunk *keep = nullptr;
     if (m_una != m_next) {
         keep = m_segments.at(m_una).chunk;
-    } else if (m_unsentBytes > 0) {
+    } else if (unsentBytes() > 0) {
         keep = m_cutChunk;
     } else {
         // Nothing is left: one small chunk waits for the next write.
@@ -253,7 +359,10 @@ void SendQueue::releaseChunks()
 void SendQueue::lose(std::uint32_t sn, std::uint8_t timeouts, Expired &expired)
 {
     Segment &segment = m_segments.at(sn);
-    unlink(segment, sn);
+    if (segment.list != Fresh) {
+        unlink(segment, sn);
+        --m_resentInFlight;
+    }
     --m_pipe;
     ++m_lostSegments;
     segment.timeouts = timeouts;
@@ -264,7 +373,7 @@ void SendQueue::lose(std::uint32_t sn, std::uint8_t timeouts, Expired &expired)
                                                         segment.transmissions);
 }
 
-bool SendQueue::hasSentBefore(std::uint32_t transmission) const
+bool SendQueue::hasResentBefore(std::uint32_t transmission) const
 {
     for (std::uint32_t i = FirstFlightList; i < m_listEnd; i += 2) {
         const List &list = m_lists.at(i);
@@ -277,7 +386,12 @@ bool SendQueue::hasSentBefore(std::uint32_t transmission) const
 SendQueue::Expired SendQueue::loseSentBefore(std::uint32_t transmission)
 {
     Expired expired;
-    for (std::uint32_t i = FirstFlightList; i < m_listEnd; i += 2) {
+    for (std::uint32_t sn = firstFresh(); sn != m_next && mayLoseFresh(); sn = firstFresh()) {
+        if (!serialLess(m_segments.at(sn).transmission, transmission))
+            break;
+        lose(sn, 0, expired);
+    }
+    for (std::uint32_t i = FirstFlightList; i < m_listEnd && m_resentInFlight > 0; i += 2) {
         while (m_lists.at(i).size > 0) {
             const std::uint32_t sn = m_lists.at(i).first;
             const Segment &segment = m_segments.at(sn);
@@ -292,9 +406,13 @@ SendQueue::Expired SendQueue::loseSentBefore(std::uint32_t transmission)
 SendQueue::Expired SendQueue::expire(Instant now, Duration rto)
 {
     Expired expired;
-    if (m_pipe == 0)
-        return expired;
-    for (std::uint32_t i = FirstFlightList; i < m_listEnd; ++i) {
+    const Duration first = timeoutAfter(0, rto);
+    for (std::uint32_t sn = firstFresh(); sn != m_next; sn = firstFresh()) {
+        if (m_segments.at(sn).lastSent + first > now)
+            break;
+        lose(sn, 1, expired);
+    }
+    for (std::uint32_t i = FirstFlightList; i < m_listEnd && m_resentInFlight > 0; ++i) {
         if (m_lists.at(i).size == 0)
             continue;
         const auto timeouts = static_cast<std::uint8_t>((i - FirstFlightList) / 2);
@@ -313,7 +431,10 @@ SendQueue::Expired SendQueue::expire(Instant now, Duration rto)
 Instant SendQueue::nextDeadline(Duration rto) const
 {
     Instant deadline = Never;
-    if (m_pipe == 0)
+    const std::uint32_t fresh = firstFresh();
+    if (fresh != m_next)
+        deadline = m_segments.at(fresh).lastSent + timeoutAfter(0, rto);
+    if (m_resentInFlight == 0)
         return deadline;
     for (std::uint32_t i = FirstFlightList; i < m_listEnd; ++i) {
         const List &list = m_lists.at(i);

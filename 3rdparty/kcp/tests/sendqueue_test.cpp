@@ -31,8 +31,7 @@ struct Fixture
         queue.setMss(mss);
         const std::uint32_t length = queue.nextLength();
         const std::uint32_t sn = queue.next();
-        SendQueue::Segment &segment = queue.cut(length);
-        queue.markSent(segment, sn, now, wireTime(now));
+        queue.sendNext(length, now, wireTime(now));
         CHECK(queue.next() == sn + 1);
         CHECK(queue.segment(sn).length == length);
         return payload(sn) + "/" + std::to_string(queue.segment(sn).fragment);
@@ -40,7 +39,7 @@ struct Fixture
 
     void sendAgain(std::uint32_t sn, Instant now)
     {
-        queue.markSent(queue.segment(sn), sn, now, wireTime(now));
+        queue.sendAgain(sn, now, wireTime(now));
     }
 
     std::optional<std::uint32_t> firstLost() const
@@ -289,10 +288,8 @@ TEST_CASE("an idle queue holds no memory after trim()")
     const std::vector<std::uint8_t> data(2000000);
     const auto use = [&data](SendQueue &queue) {
         queue.append(data, true);
-        while (queue.hasUnsent()) {
-            const std::uint32_t sn = queue.next();
-            queue.markSent(queue.cut(queue.nextLength()), sn, Instant{}, 0);
-        }
+        while (queue.hasUnsent())
+            queue.sendNext(queue.nextLength(), Instant{}, 0);
         CHECK(queue.acknowledgeUntil(queue.next()) == (data.size() + 1375) / 1376);
         CHECK(queue.isEmpty());
     };

@@ -106,7 +106,7 @@ public:
     // empty. False, and nothing queued, when a message needs more than maximumFragments fragments.
     bool send(ByteView data)
     {
-        if (!m_config.stream
+        if (data.size() > mss() && !m_config.stream
             && data.size() > static_cast<std::size_t>(mss()) * m_config.maximumFragments)
             return false;
         m_send.append(data, m_config.stream);
@@ -129,9 +129,9 @@ public:
     // Takes the next complete message; nothing when there is none or the buffer is too small.
     std::optional<std::size_t> receiveMessage(MutableBytes buffer)
     {
-        const std::optional<std::size_t> size = m_receive.receiveMessage(buffer);
-        noteReadProgress();
-        return size;
+        if (m_windowWasClosed) [[unlikely]]
+            return receiveFromClosedWindow(buffer);
+        return m_receive.receiveMessage(buffer);
     }
 
     // Puts a WASK into the next flush; every KCP answers with WINS.
@@ -181,7 +181,7 @@ public:
     std::size_t pollTransmit(Instant now, MutableBytes buffer)
     {
         const bool data = hasDataToSend();
-        if (data || m_askWindow || m_tellWindow || acksAreDue(now))
+        if (data || controlIsDue(now))
             return transmit(now, buffer, data);
         finishTransmit(now);
         return 0;
@@ -215,7 +215,10 @@ public:
     std::size_t readableBytes() const { return m_receive.readableBytes(); }
     // Everything received that was not read, early segments too.
     std::size_t heldBytes() const { return m_receive.heldBytes(); }
-    std::size_t pendingAcks() const { return m_acks.size(); }
+    std::size_t pendingAcks() const
+    {
+        return m_acks.size() + ((m_control & SendsAcks) != 0 ? 1 : 0);
+    }
     bool isReadable() const // read() or receiveMessage() would return something
     {
         return m_receive.isStream() ? m_receive.readableBytes() > 0 : m_receive.hasMessage();
@@ -240,9 +243,17 @@ private:
     };
     struct InputState;
 
-    bool acksAreDue(Instant now) const
+    // What stands in front of the data of the next datagram.
+    enum Control : std::uint8_t {
+        SendsAcks = 1,
+        AsksWindow = 2, // WASK
+        TellsWindow = 4, // WINS
+    };
+
+    bool controlIsDue(Instant now) const
     {
-        return !m_acks.isEmpty() && (!m_config.acksAreDelayed || now >= m_ackDeadline);
+        return m_control != 0
+                && (m_control != SendsAcks || !m_config.acksAreDelayed || now >= m_ackDeadline);
     }
     // Nothing more may leave now: notes what holds the rest back, and arms the probe while that is
     // the peer's closed window.
@@ -254,13 +265,15 @@ private:
             updateProbe(now);
     }
     void applyConfig();
-    void handlePush(Instant now, const SegmentView &segment, InputState &state, Input &input);
-    void handleAck(Instant now, std::uint32_t sn, std::uint32_t timestamp, InputState &state,
-                   Input &input);
+    void handlePush(Instant now, const SegmentView &segment, InputState &state);
+    void handleAck(Instant now, std::uint32_t sn, std::uint32_t timestamp, InputState &state);
+    void noteAck(Instant now, std::uint32_t sn, std::uint32_t timestamp);
+    void keepAck(const PendingAck &ack);
     bool acceptDuplicate(ReceiveQueue::Result result, InputState &state);
     void handleProbe(Instant now, Command command, Input &input);
-    void finishAcks(Instant now, InputState &state, Input &input);
+    void finishAcks(Instant now, InputState &state);
     void detectLosses(Instant now, std::uint32_t passed);
+    [[gnu::noinline]] void loseSentBefore(Instant now, std::uint32_t threshold);
     void judgeLink(Instant now, std::uint32_t tries);
     std::size_t transmit(Instant now, MutableBytes buffer, bool sendsData);
     void updateProbe(Instant now);
@@ -270,6 +283,7 @@ private:
             tellOpenWindow();
     }
     void tellOpenWindow();
+    std::optional<std::size_t> receiveFromClosedWindow(MutableBytes buffer);
     std::uint32_t limitedWindow(std::uint32_t window) const;
     bool hasDataToSend() const
     {
@@ -285,12 +299,11 @@ private:
         return flight < m_config.sendWindow && next - m_peerUna < m_peerWindow
                 && (m_windowLimitsAll ? m_send.pipe() : flight) < m_window;
     }
-    std::size_t writeControl(Instant now, MutableBytes buffer, SegmentHeader header,
+    void noteSendingAgain(Instant now);
+    std::size_t writeControl(Instant now, MutableBytes buffer, HeaderWriter header,
                              bool sendsData);
-    std::size_t writeAcks(MutableBytes buffer, SegmentHeader &header);
-    std::size_t writeProbes(Instant now, MutableBytes buffer, SegmentHeader &header);
-    std::size_t writeData(Instant now, MutableBytes buffer, std::size_t size,
-                          SegmentHeader header);
+    std::size_t writeAcks(MutableBytes buffer, HeaderWriter header);
+    std::size_t writeProbes(Instant now, MutableBytes buffer, HeaderWriter header);
 
     Config m_config;
     std::unique_ptr<BlockPool> m_ownPool;
@@ -298,9 +311,10 @@ private:
     std::unique_ptr<CongestionController> m_congestion;
     SendQueue m_send;
     ReceiveQueue m_receive;
-    PoolRing<PendingAck> m_acks;
+    PoolRing<PendingAck> m_acks; // before m_lastAck; see noteAck()
     Stats m_stats;
 
+    PendingAck m_lastAck{}; // while m_control has SendsAcks
     std::size_t m_receiveLimit = 0;
     std::uint32_t m_window = UINT32_MAX; // cwnd, as the controller said last
     bool m_windowLimitsAll = false; // limitsRetransmissions() of the controller
@@ -315,8 +329,7 @@ private:
     Instant m_lastProgress{}; // for deadLinkTime: since when nothing was heard of what is under way
     std::uint32_t m_probesUnanswered = 0;
     std::uint8_t m_tellsLeft = 0;
-    bool m_askWindow = false;
-    bool m_tellWindow = false;
+    std::uint8_t m_control = 0; // flags of Control
     bool m_windowWasClosed = false; // we have told the peer of a window of 0
     bool m_congestionLimited = false; // not the application was what kept data back
     bool m_dead = false;

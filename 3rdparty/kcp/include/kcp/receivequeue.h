@@ -44,8 +44,7 @@ public:
     std::uint32_t next() const { return m_next; } // rcv_nxt: everything before has arrived
     std::uint32_t freeWindow() const // segments; what may be advertised
     {
-        const std::uint32_t closed = closedSegments();
-        return closed >= m_window || closedBytes() >= m_byteLimit ? 0 : m_window - closed;
+        return hasRoom() ? m_window - closedSegments() : 0;
     }
     std::size_t readableBytes() const { return m_readableBytes; } // stream: all that is ready
     // That wait for the application: complete messages only.
@@ -80,10 +79,11 @@ private:
     {
         return m_completeEnd - m_read;
     }
-    void store(Slot &slot, std::uint8_t fragment, ByteView data);
+    bool hasRoom() const { return closedSegments() < m_window && closedBytes() < m_byteLimit; }
+    std::uint8_t *store(Slot &slot, std::uint8_t fragment, std::size_t size);
     Result insertEarly(std::uint32_t sn, std::uint8_t fragment, ByteView data);
     void advance();
-    void countReady(std::uint32_t sn, const Slot &slot);
+    void countReady(std::uint32_t sn, std::size_t size, std::uint8_t fragment);
     [[gnu::cold, gnu::noinline]] void growSlots(std::uint32_t needed);
     std::optional<std::size_t> receiveFragments(MutableBytes buffer);
     void endMessages(std::uint32_t sn);
@@ -109,24 +109,24 @@ private:
     bool m_stream;
 };
 
-inline void ReceiveQueue::store(Slot &slot, std::uint8_t fragment, ByteView data)
+// Everything but the bytes, for which it returns the place.
+inline std::uint8_t *ReceiveQueue::store(Slot &slot, std::uint8_t fragment, std::size_t size)
 {
-    slot.size = static_cast<std::uint32_t>(data.size());
+    slot.size = static_cast<std::uint32_t>(size);
     slot.fragment = fragment;
     slot.present = true;
-    if (data.empty())
-        return;
-    slot.data = static_cast<std::uint8_t *>(m_pool->allocate(data.size()));
-    std::memcpy(slot.data, data.data(), data.size());
+    if (size > 0) [[likely]]
+        slot.data = static_cast<std::uint8_t *>(m_pool->allocate(size));
+    return slot.data;
 }
 
-inline void ReceiveQueue::countReady(std::uint32_t sn, const Slot &slot)
+inline void ReceiveQueue::countReady(std::uint32_t sn, std::size_t size, std::uint8_t fragment)
 {
-    m_readableBytes += slot.size;
-    if (m_stream || (slot.fragment == 0 && sn == m_completeEnd)) [[likely]] {
-        m_completeBytes += slot.size;
+    m_readableBytes += size;
+    if (m_stream || (fragment == 0 && sn == m_completeEnd)) [[likely]] {
+        m_completeBytes += size;
         m_completeEnd = sn + 1;
-        if (slot.size == 0 && m_stream && sn == m_read)
+        if (size == 0 && sn == m_read && m_stream) [[unlikely]]
             popFront(); // an empty segment means nothing in a stream
     } else {
         endMessages(sn);
@@ -137,34 +137,16 @@ inline ReceiveQueue::Result ReceiveQueue::insert(std::uint32_t sn, std::uint8_t 
                                                  ByteView data)
 {
     // Nearly always it is the next one, and nothing came early.
-    if (sn != m_next || m_next != m_end || freeWindow() == 0) [[unlikely]]
+    if (sn != m_next || m_next != m_end || !hasRoom()) [[unlikely]]
         return insertEarly(sn, fragment, data);
     if (sn - m_read >= m_slots.capacity()) [[unlikely]]
         growSlots(sn - m_read + 1);
-    Slot &slot = m_slots.at(sn);
-    store(slot, fragment, data);
+    std::uint8_t *bytes = store(m_slots.at(sn), fragment, data.size());
     m_next = m_end = sn + 1;
-    countReady(sn, slot);
+    countReady(sn, data.size(), fragment);
+    if (!data.empty()) [[likely]]
+        std::memcpy(bytes, data.data(), data.size());
     return Result::Stored;
-}
-
-inline std::optional<std::size_t> ReceiveQueue::receiveMessage(MutableBytes buffer)
-{
-    if (m_read == m_completeEnd)
-        return std::nullopt;
-    Slot &slot = m_slots.at(m_read);
-    const std::size_t size = slot.size;
-    if (!slot.present || slot.fragment != 0 || size == 0 || size > buffer.size()) [[unlikely]]
-        return receiveFragments(buffer);
-    std::memcpy(buffer.data(), slot.data, size);
-    m_pool->release(slot.data, size);
-    slot.present = false;
-    m_readableBytes -= size;
-    m_completeBytes -= size;
-    ++m_read;
-    if (m_next != m_end || m_brokenMessages > 0) [[unlikely]]
-        moveUp();
-    return size;
 }
 
 } // namespace kcp

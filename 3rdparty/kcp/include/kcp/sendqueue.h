@@ -17,10 +17,11 @@ namespace kcp {
 // They are cut into segments only when the window lets them go: so a new MTU, or another write in
 // the same turn, is taken into account.
 //
-// A segment in flight stands in a ring indexed by sn, and in one list in the order of transmission
-// with all segments that timed out equally often. Their deadlines (last transmission + a timeout
-// that depends on the number of timeouts and the current rto) are then in the order of the list:
-// the next deadline is at the head, and every list operation is O(1).
+// A segment in flight stands in a ring indexed by sn. Those sent once lie there in the order of
+// their transmission already. One that was sent again stands in a list as well, in the order of
+// transmission with all that timed out equally often. The deadlines (last transmission + a timeout
+// that depends on the number of timeouts and the current rto) are then in that order too: the next
+// deadline is at the head, and every operation is O(1).
 class SendQueue
 {
 public:
@@ -76,6 +77,7 @@ public:
     {
         m_policy = policy;
         m_exemptFrom = policy.fastLimit > 0 ? policy.fastLimit : UINT32_MAX;
+        updateNextLength();
     }
 
     // --- what waits to be sent ------------------------------------------------------------------
@@ -86,28 +88,21 @@ public:
     // Appends to the stream, or as one message of at most maximumFragments * mss bytes.
     void append(ByteView data, bool stream);
 
-    bool hasUnsent() const { return !m_records.isEmpty(); }
-    std::size_t unsentBytes() const { return m_unsentBytes; }
+    bool hasUnsent() const { return m_nextLength != Nothing; }
+    std::size_t unsentBytes() const { return m_appendedBytes - m_cutBytes; }
     // How many segments that will be.
     std::size_t unsentSegments() const;
-    // The length of the segment that cut() would make.
-    std::uint32_t nextLength() const
-    {
-        const Record &record = m_records.front();
-        std::size_t size = m_mss;
-        if (m_fragmentSize == 0 && record.remaining <= size) [[likely]]
-            return static_cast<std::uint32_t>(record.remaining);
-        if (!record.stream)
-            size = messageFragmentSize(record.remaining);
-        return static_cast<std::uint32_t>(record.remaining < size ? record.remaining : size);
-    }
+    // The length of the segment that sendNext() would make. hasUnsent() must hold.
+    std::uint32_t nextLength() const { return m_nextLength; }
     // Whether another segment can fit into a datagram of `limit` bytes that has `used` already.
     bool mayFit(std::size_t limit, std::size_t used) const
     {
-        return used < limit && (hasLost() || (hasUnsent() && used + nextLength() <= limit));
+        // Nothing is longer than any limit.
+        return used + std::size_t{m_nextLength} <= limit || (used < limit && hasLost());
     }
-    // Makes the next segment out of what waits, with sn next(). hasUnsent() must hold.
-    Segment &cut(std::uint32_t length); // nextLength()
+    // Makes the next segment out of what waits, with sn next(); it goes out now with the given
+    // ts. hasUnsent() must hold, and length be nextLength().
+    const Segment &sendNext(std::uint32_t length, Instant now, std::uint32_t timestamp);
 
     // --- segments -------------------------------------------------------------------------------
 
@@ -115,11 +110,10 @@ public:
     std::uint32_t next() const { return m_next; } // snd_nxt: the next to be cut
     std::uint32_t flightSize() const { return m_next - m_una; }
     std::uint32_t pipe() const { return m_pipe; } // sent, and neither acknowledged nor lost
-    bool isEmpty() const { return m_una == m_next && m_records.isEmpty(); }
-    std::size_t unacknowledgedBytes() const { return m_unacknowledgedBytes; }
+    bool isEmpty() const { return m_una == m_next && !hasUnsent(); }
+    std::size_t unacknowledgedBytes() const { return m_cutBytes - m_acknowledgedBytes; }
     std::uint32_t largestLength() const { return m_largestLength; } // of any segment in flight
 
-    Segment &segment(std::uint32_t sn) { return m_segments.at(sn); }
     const Segment &segment(std::uint32_t sn) const { return m_segments.at(sn); }
     void copyPayload(const Segment &segment, std::uint8_t *to) const
     {
@@ -134,16 +128,26 @@ public:
 
     // The first of the segments that are to be sent again.
     std::uint32_t firstLost() const { return m_lists.at(LostList).first; } // hasLost() must hold
+    std::uint32_t lostLength() const { return m_segments.at(firstLost()).length; }
     bool hasLost() const { return m_lostSegments > 0; }
-    // The segment goes out now, with the given ts.
-    void markSent(Segment &segment, std::uint32_t sn, Instant now, std::uint32_t timestamp);
+    // The lost segment goes out again now.
+    const Segment &sendAgain(std::uint32_t sn, Instant now, std::uint32_t timestamp);
     std::uint32_t transmissions() const { return m_transmission; } // of all segments, ever
 
     bool isOutstanding(std::uint32_t sn) const // in [una, next) and not acknowledged
     {
         return sn - m_una < flightSize() && m_segments.at(sn).list != Acknowledged;
     }
-    void acknowledge(std::uint32_t sn); // isOutstanding(sn) must hold
+    void acknowledge(std::uint32_t sn) // isOutstanding(sn) must hold
+    {
+        Segment &segment = m_segments.at(sn);
+        m_acknowledgedBytes += segment.length;
+        if (segment.list == Fresh) [[likely]]
+            --m_pipe;
+        else
+            leaveList(segment, sn);
+        segment.list = Acknowledged;
+    }
     // Acknowledges everything before una, moves una over all that is acknowledged, and gives its
     // memory back. Returns how many had not been acknowledged yet.
     std::uint32_t acknowledgeUntil(std::uint32_t una);
@@ -152,7 +156,14 @@ public:
 
     // Segments sent before the given transmission and within the fast limit become lost; returns
     // the number, and the newest of their transmissions.
-    bool hasSentBefore(std::uint32_t transmission) const;
+    bool hasSentBefore(std::uint32_t transmission) const
+    {
+        const std::uint32_t fresh = firstFresh();
+        if (fresh != m_next && mayLoseFresh()
+            && serialLess(m_segments.at(fresh).transmission, transmission))
+            return true;
+        return m_resentInFlight > 0 && hasResentBefore(transmission);
+    }
     Expired loseSentBefore(std::uint32_t transmission);
     // Segments whose time has come become lost.
     Expired expire(Instant now, Duration rto);
@@ -176,24 +187,37 @@ private:
         bool stream;
     };
 
+    static constexpr std::uint32_t Nothing = UINT32_MAX; // as m_nextLength
     static constexpr std::uint8_t LostList = 0;
     static constexpr std::uint8_t FirstFlightList = 1;
-    static constexpr std::uint8_t NotSent = 254; // cut, in no list yet
+    static constexpr std::uint8_t Fresh = 254; // sent once and not lost: in no list
     static constexpr std::uint8_t Acknowledged = 255; // in no list
 
     std::uint32_t messageFragmentSize(std::size_t remaining) const; // of the first record
     std::uint32_t newFragmentSize(std::size_t remaining) const; // of a message not begun
+    void updateNextLength();
     void countMessageSegments();
-    std::uint8_t countFragments(std::size_t remaining, std::uint32_t length);
-    void nextCutChunk();
+    std::uint8_t cutRecord(Record &record, std::uint32_t length);
+    void cutChunks();
     void appendBytes(ByteView data);
     void appendToChunk(Chunk *chunk, ByteView data);
+    void appendRecord(std::size_t size, bool stream);
     [[gnu::cold, gnu::noinline]] Chunk *addChunk(std::size_t wanted);
     [[gnu::cold, gnu::noinline]] void addLists(std::uint32_t end);
     void copyFromChunks(const Segment &segment, std::uint8_t *to) const;
     void link(Segment &segment, std::uint32_t sn, std::uint8_t list);
     void unlink(Segment &segment, std::uint32_t sn);
+    bool hasResentBefore(std::uint32_t transmission) const;
+    void leaveList(Segment &segment, std::uint32_t sn);
     void lose(std::uint32_t sn, std::uint8_t timeouts, Expired &expired);
+    std::uint32_t firstFresh() const
+    {
+        while (m_fresh != m_next && m_segments.at(m_fresh).list != Fresh)
+            ++m_fresh;
+        return m_fresh;
+    }
+    bool mayLoseFresh() const { return m_exemptFrom > 1; } // before they time out
+    void moveUna(std::uint32_t una);
     void releaseChunks();
 
     BlockPool *m_pool;
@@ -201,7 +225,7 @@ private:
     std::uint32_t m_exemptFrom = UINT32_MAX; // transmissions, from the policy's fast limit
     RingStorage<Segment> m_segments;
     PoolRing<Record> m_records;
-    RingStorage<List> m_lists; // [0] lost; [1 + 2 * timeouts + (beyond the fast limit)] in flight
+    RingStorage<List> m_lists; // [0] lost; [1 + 2 * timeouts + (beyond the fast limit)] sent again
 
     Chunk *m_firstChunk = nullptr;
     Chunk *m_lastChunk = nullptr;
@@ -211,120 +235,85 @@ private:
     std::uint32_t m_mss;
     std::uint32_t m_una;
     std::uint32_t m_next;
+    mutable std::uint32_t m_fresh; // no segment before it is Fresh; see firstFresh()
     std::uint32_t m_pipe = 0;
+    std::uint32_t m_resentInFlight = 0; // of m_pipe: those that stand in a list
     std::uint32_t m_lostSegments = 0;
     std::uint32_t m_listEnd = 0; // one past the last list in use
     std::uint32_t m_transmission = 0;
     std::uint32_t m_largestLength = 0;
+    std::uint32_t m_nextLength = Nothing; // see nextLength()
     std::uint32_t m_fragmentSize = 0; // of the message that is being cut; 0 = none
-    std::size_t m_unsentBytes = 0;
+    // Bytes ever; what waits and what is in flight are the differences.
+    std::size_t m_appendedBytes = 0;
+    std::size_t m_cutBytes = 0;
+    std::size_t m_acknowledgedBytes = 0;
     std::size_t m_unsentStreamBytes = 0;
-    std::size_t m_unsentMessageSegments = 0;
-    std::size_t m_unacknowledgedBytes = 0;
+    std::size_t m_streamRecords = 0;
+    std::size_t m_moreFragments = 0; // of unsent messages, beyond one for each
 };
 
-inline void SendQueue::link(Segment &segment, std::uint32_t sn, std::uint8_t index)
+inline void SendQueue::updateNextLength()
 {
-    if (index >= m_listEnd) [[unlikely]]
-        addLists(index + 1U);
-    List &list = m_lists.at(index);
-    segment.list = index;
-    segment.previous = list.last;
-    if (list.size++ == 0)
-        list.first = sn;
-    else
-        m_segments.at(list.last).next = sn;
-    list.last = sn;
-}
-
-inline void SendQueue::unlink(Segment &segment, std::uint32_t sn)
-{
-    List &list = m_lists.at(segment.list);
-    if (--list.size == 0)
+    if (m_records.isEmpty()) {
+        m_nextLength = Nothing;
         return;
-    if (list.first == sn) {
-        list.first = segment.next;
-    } else if (list.last == sn) {
-        list.last = segment.previous;
-    } else {
-        m_segments.at(segment.previous).next = segment.next;
-        m_segments.at(segment.next).previous = segment.previous;
     }
+    const Record &record = m_records.front();
+    std::size_t size = m_mss;
+    if (!record.stream && (record.remaining > size || m_fragmentSize > 0)) [[unlikely]]
+        size = messageFragmentSize(record.remaining);
+    m_nextLength = static_cast<std::uint32_t>(record.remaining < size ? record.remaining : size);
 }
 
-inline void SendQueue::markSent(Segment &segment, std::uint32_t sn, Instant now,
-                                std::uint32_t timestamp)
-{
-    if (segment.list == LostList) [[unlikely]] {
-        unlink(segment, sn);
-        --m_lostSegments;
-    } else {
-        segment.firstTimestamp = timestamp;
-    }
-    segment.transmissions += segment.transmissions != UINT16_MAX;
-    segment.lastSent = now;
-    segment.lastTimestamp = timestamp;
-    segment.transmission = m_transmission++;
-    ++m_pipe;
-    std::uint32_t list = FirstFlightList + 2U * segment.timeouts;
-    if (segment.transmissions >= m_exemptFrom) [[unlikely]]
-        ++list;
-    link(segment, sn, static_cast<std::uint8_t>(list));
-}
-
-inline SendQueue::Segment &SendQueue::cut(std::uint32_t length)
+inline const SendQueue::Segment &SendQueue::sendNext(std::uint32_t length, Instant now,
+                                                     std::uint32_t timestamp)
 {
     const std::uint32_t sn = m_next;
     if (sn - m_una >= m_segments.capacity()) [[unlikely]]
         m_segments.grow(flightSize() + 1, m_una, flightSize());
-    m_next = sn + 1;
-    Segment &segment = m_segments.at(sn);
-    segment.transmissions = 0;
-    segment.length = static_cast<std::uint16_t>(length);
-    segment.fragment = 0;
-    segment.list = NotSent;
-    segment.timeouts = 0;
 
+    std::uint8_t fragment = 0;
     Record &record = m_records.front();
-    const std::size_t remaining = record.remaining - length;
-    record.remaining = remaining;
-    if (record.stream)
-        m_unsentStreamBytes -= length;
-    else
-        segment.fragment = countFragments(remaining, length);
-    if (remaining == 0)
+    if (record.remaining == length && !record.stream) [[likely]] {
+        m_fragmentSize = 0;
         m_records.pop();
-
-    if (length > 0) [[likely]] {
-        if (m_cutPosition == m_cutChunk->size) [[unlikely]]
-            nextCutChunk();
-        segment.chunk = m_cutChunk;
-        segment.position = m_cutPosition;
-        m_cutPosition += length;
-        while (m_cutPosition > m_cutChunk->size) [[unlikely]] {
-            m_cutPosition -= m_cutChunk->size;
-            m_cutChunk = m_cutChunk->next;
-        }
-        m_unsentBytes -= length;
-        m_unacknowledgedBytes += length;
+        updateNextLength();
     } else {
-        segment.chunk = m_cutChunk; // so that the chunks are released in order
+        fragment = cutRecord(record, length);
     }
+
+    // An empty message has a chunk too, so that the chunks are released in order.
+    Chunk *chunk = m_cutChunk;
+    std::uint32_t position = m_cutPosition;
+    if (length > 0) [[likely]] {
+        if (position == chunk->size && chunk->next) [[unlikely]] {
+            chunk = chunk->next;
+            position = 0;
+            m_cutChunk = chunk;
+        }
+        m_cutPosition = position + length;
+        if (position + length > chunk->size) [[unlikely]]
+            cutChunks();
+    }
+    m_cutBytes += length;
     if (length > m_largestLength) [[unlikely]]
         m_largestLength = length;
+    ++m_pipe;
+    m_next = sn + 1;
+    Segment &segment = m_segments.at(sn);
+    segment.chunk = chunk;
+    segment.lastSent = now;
+    segment.position = position;
+    segment.transmission = m_transmission++;
+    segment.firstTimestamp = timestamp;
+    segment.lastTimestamp = timestamp;
+    segment.transmissions = 1;
+    segment.length = static_cast<std::uint16_t>(length);
+    segment.fragment = fragment;
+    segment.list = Fresh;
+    segment.timeouts = 0;
     return segment;
-}
-
-// How many fragments follow this one of the given length; remembers that they must be as long.
-inline std::uint8_t SendQueue::countFragments(std::size_t remaining, std::uint32_t length)
-{
-    --m_unsentMessageSegments;
-    if (remaining == 0) [[likely]] {
-        m_fragmentSize = 0;
-        return 0;
-    }
-    m_fragmentSize = length;
-    return static_cast<std::uint8_t>((remaining + length - 1) / length);
 }
 
 } // namespace kcp

@@ -77,17 +77,40 @@ inline ParseError parseSegment(std::uint32_t conv, ByteView &rest, SegmentView &
     return ParseError::None;
 }
 
-// Writes the HeaderSize bytes in front of a segment of the given length. The caller has checked
-// that they fit. Three words rather than seven fields: this is in everybody's way.
+// Writes the headers of one datagram, which have conv, wnd and una in common. Three words rather
+// than seven fields: this is in everybody's way.
+class HeaderWriter
+{
+public:
+    HeaderWriter(std::uint32_t conv, std::uint32_t window, std::uint32_t una)
+        : m_first(std::uint64_t{conv} | std::uint64_t{window} << 48U), m_una(una)
+    {
+    }
+
+    std::uint32_t una() const { return static_cast<std::uint32_t>(m_una); }
+
+    // Writes the HeaderSize bytes in front of a segment of the given length. The caller has
+    // checked that they fit.
+    void write(std::uint8_t *p, Command command, std::uint8_t fragment, std::uint32_t timestamp,
+               std::uint32_t sn, std::uint32_t length) const
+    {
+        storeLittleEndian(p,
+                          m_first | std::uint64_t{static_cast<std::uint8_t>(command)} << 32U
+                                  | std::uint64_t{fragment} << 40U);
+        storeLittleEndian(p + 8, std::uint64_t{timestamp} | std::uint64_t{sn} << 32U);
+        storeLittleEndian(p + 16, m_una | std::uint64_t{length} << 32U);
+    }
+
+private:
+    std::uint64_t m_first;
+    std::uint64_t m_una;
+};
+
+// One segment's header.
 inline void writeHeader(std::uint8_t *p, const SegmentHeader &header, std::uint32_t length)
 {
-    storeLittleEndian(p,
-                      std::uint64_t{header.conv}
-                              | std::uint64_t{static_cast<std::uint8_t>(header.command)} << 32U
-                              | std::uint64_t{header.fragment} << 40U
-                              | std::uint64_t{header.window} << 48U);
-    storeLittleEndian(p + 8, std::uint64_t{header.timestamp} | std::uint64_t{header.sn} << 32U);
-    storeLittleEndian(p + 16, std::uint64_t{header.una} | std::uint64_t{length} << 32U);
+    HeaderWriter(header.conv, header.window, header.una)
+            .write(p, header.command, header.fragment, header.timestamp, header.sn, length);
 }
 
 // The conversation id of a datagram, if it is long enough to hold a segment.
