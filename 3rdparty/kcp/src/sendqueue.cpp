@@ -386,11 +386,7 @@ bool SendQueue::hasResentBefore(std::uint32_t transmission) const
 SendQueue::Expired SendQueue::loseSentBefore(std::uint32_t transmission)
 {
     Expired expired;
-    for (std::uint32_t sn = firstFresh(); sn != m_next && mayLoseFresh(); sn = firstFresh()) {
-        if (!serialLess(m_segments.at(sn).transmission, transmission))
-            break;
-        lose(sn, 0, expired);
-    }
+    // What was sent again is older: the receiver waits for it.
     for (std::uint32_t i = FirstFlightList; i < m_listEnd && m_resentInFlight > 0; i += 2) {
         while (m_lists.at(i).size > 0) {
             const std::uint32_t sn = m_lists.at(i).first;
@@ -400,18 +396,17 @@ SendQueue::Expired SendQueue::loseSentBefore(std::uint32_t transmission)
             lose(sn, segment.timeouts, expired);
         }
     }
+    for (std::uint32_t sn = firstFresh(); sn != m_next && mayLoseFresh(); sn = firstFresh()) {
+        if (!serialLess(m_segments.at(sn).transmission, transmission))
+            break;
+        lose(sn, 0, expired);
+    }
     return expired;
 }
 
 SendQueue::Expired SendQueue::expire(Instant now, Duration rto)
 {
     Expired expired;
-    const Duration first = timeoutAfter(0, rto);
-    for (std::uint32_t sn = firstFresh(); sn != m_next; sn = firstFresh()) {
-        if (m_segments.at(sn).lastSent + first > now)
-            break;
-        lose(sn, 1, expired);
-    }
     for (std::uint32_t i = FirstFlightList; i < m_listEnd && m_resentInFlight > 0; ++i) {
         if (m_lists.at(i).size == 0)
             continue;
@@ -424,6 +419,11 @@ SendQueue::Expired SendQueue::expire(Instant now, Duration rto)
                 break;
             lose(sn, more, expired);
         }
+    }
+    for (std::uint32_t sn = firstFresh(); sn != m_next; sn = firstFresh()) {
+        if (m_segments.at(sn).lastSent + timeoutAfter(0, rto) > now)
+            break;
+        lose(sn, 1, expired);
     }
     return expired;
 }
