@@ -57,7 +57,9 @@ start() {
     local name=$1 line
     shift
     mkfifo "$folder/$name"
-    timeout "$lifetime" "$@" >"$folder/$name" 2>"$folder/$name.errors" &
+    # --foreground: otherwise timeout passes a signal on twice, and the second one may come when
+    # the program has given up its handler and is about to exit.
+    timeout --foreground -k 5 "$lifetime" "$@" >"$folder/$name" 2>"$folder/$name.errors" &
     pids+=($!)
     printf -v "${name}_pid" %s $!
     eval "exec {${name}_output}<\"\$folder/\$name\""
@@ -107,7 +109,7 @@ else
 fi
 status=0
 # In the background, because a signal for this script waits for a program in the foreground.
-timeout "$client_time" "${command[@]}" >"$folder/client.output" 2>&1 &
+timeout --foreground -k 5 "$client_time" "${command[@]}" >"$folder/client.output" 2>&1 &
 pids+=($!)
 wait $! || status=$?
 cat "$folder/client.output"

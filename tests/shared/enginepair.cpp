@@ -19,10 +19,10 @@ kcp::Config configOf(kcp::Config config, std::uint32_t sendSn, std::uint32_t rec
 } // namespace
 
 EnginePair::EnginePair(const Options &options)
-    : m_network(options.seed, options.start.time)
-    , m_start(options.start.time)
-    , m_deliversCorrupted(options.deliversCorrupted)
-    , m_sides{ Side(configOf(options.a, options.start.sendSn, options.start.receiveSn),
+    : m_network(options.seed, options.start.time),
+      m_start(options.start.time),
+      m_deliversCorrupted(options.deliversCorrupted),
+      m_sides{ Side(configOf(options.a, options.start.sendSn, options.start.receiveSn),
                     m_network.addNode(1)),
                Side(configOf(options.b, options.start.receiveSn, options.start.sendSn),
                     m_network.addNode(2)) }

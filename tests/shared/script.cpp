@@ -45,10 +45,10 @@ Start Start::beforeWrap(std::uint32_t segments, int milliseconds)
 }
 
 Script::Script(kcp::Config config, const Start &start)
-    : m_start(start)
-    , m_conv(withStart(config, start).conv)
-    , m_engine(withStart(config, start))
-    , m_now(start.time)
+    : m_start(start),
+      m_conv(withStart(config, start).conv),
+      m_engine(withStart(config, start)),
+      m_now(start.time)
 {
 }
 

@@ -166,8 +166,7 @@ void SimulatedNetwork::transmit(Link &link, const LinkConfig &config, Address fr
     }
     datagram.bytes.assign(bytes.begin(), bytes.end());
     if (config.corruption > 0 && !bytes.empty() && link.random.chance(config.corruption)) {
-        const std::uint32_t bit =
-                link.random.below(static_cast<std::uint32_t>(bytes.size() * 8));
+        const std::uint32_t bit = link.random.below(static_cast<std::uint32_t>(bytes.size() * 8));
         datagram.bytes[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
         datagram.corrupted = true;
         ++m_stats.corrupted;

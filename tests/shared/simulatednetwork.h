@@ -41,8 +41,8 @@ constexpr std::uint16_t portOf(Address address)
 // limit means none.
 struct LinkConfig
 {
-    Duration delay{0};
-    Duration jitter{0}; // up to so much is added; the order is kept
+    Duration delay{ 0 };
+    Duration jitter{ 0 }; // up to so much is added; the order is kept
     double loss = 0;
 
     // Gilbert-Elliott: a good and a bad state with their own losses; the chances to change are
@@ -53,7 +53,7 @@ struct LinkConfig
 
     double duplication = 0;
     double reordering = 0; // held back by reorderingDelay, others pass
-    Duration reorderingDelay{0};
+    Duration reorderingDelay{ 0 };
     double corruption = 0; // one bit is flipped
 
     std::uint64_t rate = 0; // bytes a second

@@ -22,8 +22,7 @@ Address toNetwork(const QHostAddress &host, quint16 port)
 
 kcpnet::Address fromNetwork(Address address)
 {
-    return kcpnet::Address::fromIPv4(static_cast<std::uint32_t>(hostOf(address)),
-                                     portOf(address));
+    return kcpnet::Address::fromIPv4(static_cast<std::uint32_t>(hostOf(address)), portOf(address));
 }
 
 Address toNetwork(const kcpnet::Address &address)
@@ -145,8 +144,7 @@ public:
         for (; !batch.isEmpty(); batch.dropDatagram()) {
             const KcpTransmitBatch::Run &run = batch.run(0);
             if (!m_lost) {
-                m_runtime->network().send(m_node, toNetwork(run.path.peer),
-                                          batch.datagram(run, 0));
+                m_runtime->network().send(m_node, toNetwork(run.path.peer), batch.datagram(run, 0));
             }
         }
         return result;
@@ -189,9 +187,9 @@ private:
 };
 
 SimulatedRuntime::SimulatedRuntime(std::uint64_t seed)
-    : m_network(seed, Instant(std::chrono::seconds(1)))
-    , m_random(seed)
-    , m_host(QStringLiteral("10.0.0.1"))
+    : m_network(seed, Instant(std::chrono::seconds(1))),
+      m_random(seed),
+      m_host(QStringLiteral("10.0.0.1"))
 {
     setCurrent(this);
 }
@@ -221,9 +219,8 @@ void SimulatedRuntime::processEvents()
 
 bool SimulatedRuntime::fireTimer()
 {
-    const auto due = std::min_element(m_timers.begin(), m_timers.end(), [](auto *a, auto *b) {
-        return a->at() < b->at();
-    });
+    const auto due = std::min_element(m_timers.begin(), m_timers.end(),
+                                      [](auto *a, auto *b) { return a->at() < b->at(); });
     if (due == m_timers.end() || (*due)->at() > m_network.now())
         return false;
     ++m_timerEvents;

@@ -45,8 +45,7 @@ public:
     std::size_t channelCount() const { return m_channels.size(); }
 
     kcp::Instant now() override { return m_network.now(); }
-    std::unique_ptr<KcpTimer> createTimer(QObject *parent,
-                                          std::function<void()> callback) override;
+    std::unique_ptr<KcpTimer> createTimer(QObject *parent, std::function<void()> callback) override;
     std::unique_ptr<KcpUdpChannel> createChannel(QObject *parent,
                                                  KcpUdpChannel::Listener *listener) override;
     kcpnet::Crypto *crypto() override { return &m_crypto; }

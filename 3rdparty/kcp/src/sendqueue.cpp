@@ -369,8 +369,10 @@ void SendQueue::lose(std::uint32_t sn, std::uint8_t timeouts, Expired &expired)
     link(segment, sn, LostList);
     if (expired.count++ == 0 || serialLess(expired.newestTransmission, segment.transmission))
         expired.newestTransmission = segment.transmission;
-    expired.mostTransmissions = std::max<std::uint32_t>(expired.mostTransmissions,
-                                                        segment.transmissions);
+    if (segment.transmissions > expired.mostTransmissions) {
+        expired.mostTransmissions = segment.transmissions;
+        expired.lastSent = segment.lastSent;
+    }
 }
 
 bool SendQueue::hasResentBefore(std::uint32_t transmission) const
@@ -402,6 +404,19 @@ SendQueue::Expired SendQueue::loseSentBefore(std::uint32_t transmission)
         lose(sn, 0, expired);
     }
     return expired;
+}
+
+void SendQueue::loseAll()
+{
+    Expired ignored;
+    for (std::uint32_t i = FirstFlightList; i < m_listEnd; ++i) {
+        while (m_lists.at(i).size > 0) {
+            const std::uint32_t sn = m_lists.at(i).first;
+            lose(sn, 0, ignored);
+        }
+    }
+    for (std::uint32_t sn = firstFresh(); sn != m_next; sn = firstFresh())
+        lose(sn, 0, ignored);
 }
 
 SendQueue::Expired SendQueue::expire(Instant now, Duration rto)

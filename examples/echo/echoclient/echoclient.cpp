@@ -17,11 +17,11 @@ static constexpr auto MaximumSilence = 30s;
 //! [constructor]
 EchoClient::EchoClient(const Options &options, std::unique_ptr<QIODevice> outgoing,
                        std::unique_ptr<QIODevice> expected, QObject *parent)
-    : QObject(parent)
-    , m_options(options)
-    , m_outgoing(std::move(outgoing))
-    , m_expected(std::move(expected))
-    , m_total(m_outgoing->size())
+    : QObject(parent),
+      m_options(options),
+      m_outgoing(std::move(outgoing)),
+      m_expected(std::move(expected)),
+      m_total(m_outgoing->size())
 {
     m_socket.setConfiguration(options.configuration);
     connect(&m_socket, &KcpSocket::connected, this, &EchoClient::handleConnected);
@@ -36,7 +36,6 @@ EchoClient::EchoClient(const Options &options, std::unique_ptr<QIODevice> outgoi
 
 void EchoClient::start(const QString &host, quint16 port)
 {
-    m_serverName = u"%1 port %2"_s.arg(host).arg(port);
     m_socket.connectToHost(host, port);
 }
 //! [constructor]
@@ -58,10 +57,10 @@ void EchoClient::send()
     while (!m_done && !m_outgoing->atEnd() && m_socket.bytesToWrite() < MaximumQueue) {
         const QByteArray chunk = m_outgoing->read(m_options.chunkSize);
         if (chunk.isEmpty()) {
-            fail(u"cannot read: %1"_s.arg(m_outgoing->errorString()));
+            fail(u"Cannot read: %1"_s.arg(m_outgoing->errorString()));
         } else if (messages ? !m_socket.writeMessage(chunk)
                             : m_socket.write(chunk) != chunk.size()) {
-            fail(u"cannot write: %1"_s.arg(m_socket.errorString()));
+            fail(u"Cannot write: %1"_s.arg(m_socket.errorString()));
         }
     }
 }
@@ -89,11 +88,11 @@ bool EchoClient::compare(const QByteArray &data)
     const QByteArray expected = m_expected->read(data.size());
     const auto [ours, theirs] = std::mismatch(expected.begin(), expected.end(), data.begin());
     if (ours != expected.end()) {
-        fail(u"what came back differs at offset %1"_s.arg(m_received + (ours - expected.begin())));
+        fail(u"What came back differs at offset %1"_s.arg(m_received + (ours - expected.begin())));
         return false;
     }
     if (expected.size() < data.size()) {
-        fail(u"more than the %1 bytes that were sent came back"_s.arg(m_total));
+        fail(u"More than the %1 bytes that were sent came back"_s.arg(m_total));
         return false;
     }
     if (m_options.printDigest)
@@ -108,19 +107,15 @@ void EchoClient::handleError()
     // Once everything is back it does not matter how the connection ends.
     if (m_done)
         return;
-    if (m_clock.isValid()) {
-        fail(u"%1: %2, after %3 of %4 bytes"_s.arg(m_serverName, m_socket.errorString())
-                     .arg(m_received)
-                     .arg(m_total));
-    } else {
-        fail(u"cannot connect to %1: %2"_s.arg(m_serverName, m_socket.errorString()));
-    }
+    QString text = m_socket.errorString();
+    if (m_clock.isValid()) // the connection was there
+        text += u", after %1 of %2 bytes"_s.arg(m_received).arg(m_total);
+    fail(text);
 }
 
 void EchoClient::handleSilence()
 {
-    fail(u"%1: nothing came back for %2 s, after %3 of %4 bytes"_s.arg(m_serverName)
-                 .arg(MaximumSilence.count())
+    fail(u"Nothing came back for %1 s, after %2 of %3 bytes"_s.arg(MaximumSilence.count())
                  .arg(m_received)
                  .arg(m_total));
 }

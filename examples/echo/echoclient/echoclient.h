@@ -48,9 +48,8 @@ private:
     std::unique_ptr<QIODevice> m_expected;
     qint64 m_total; // bytes
     qint64 m_received = 0;
-    QString m_serverName;
     KcpSocket m_socket;
-    QCryptographicHash m_digest { QCryptographicHash::Sha256 };
+    QCryptographicHash m_digest{ QCryptographicHash::Sha256 };
     QElapsedTimer m_clock;
     QTimer m_silence;
     ProgressBar m_progress;

@@ -11,7 +11,7 @@
 #  include <unistd.h>
 #endif
 
-static constexpr int Width = 40;              // columns
+static constexpr int Width = 40; // columns
 static constexpr qint64 RedrawInterval = 100; // ms
 
 static bool isTerminal()
@@ -23,10 +23,7 @@ static bool isTerminal()
 #endif
 }
 
-ProgressBar::ProgressBar()
-    : m_enabled(isTerminal())
-{
-}
+ProgressBar::ProgressBar() : m_enabled(isTerminal()) { }
 
 void ProgressBar::show(qint64 done, qint64 total)
 {

@@ -12,9 +12,9 @@ static constexpr qint64 MaximumQueue = 1024 * 1024;
 
 //! [constructor]
 EchoConnection::EchoConnection(KcpSocket *socket)
-    : QObject(socket)
-    , m_socket(socket)
-    , m_name(endpointName(socket->peerAddress(), socket->peerPort()))
+    : QObject(socket),
+      m_socket(socket),
+      m_name(endpointName(socket->peerAddress(), socket->peerPort()))
 {
     std::printf("%s connected\n", qPrintable(m_name));
 

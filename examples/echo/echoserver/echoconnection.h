@@ -19,7 +19,7 @@ private:
     void logEnd();
 
     KcpSocket *m_socket;
-    QString m_name;      // the client's address and port
+    QString m_name; // the client's address and port
     qint64 m_echoed = 0; // bytes
 };
 

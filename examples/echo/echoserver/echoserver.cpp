@@ -13,8 +13,7 @@ QString endpointName(const QHostAddress &address, quint16 port)
 }
 
 //! [constructor]
-EchoServer::EchoServer(const KcpConfiguration &configuration, QObject *parent)
-    : QObject(parent)
+EchoServer::EchoServer(const KcpConfiguration &configuration, QObject *parent) : QObject(parent)
 {
     m_server.setConfiguration(configuration);
     if (configuration.profile() == KcpConfiguration::PlainKcp)
@@ -33,7 +32,10 @@ QString EchoServer::name() const
     return endpointName(m_server.serverAddress(), m_server.serverPort());
 }
 
-QString EchoServer::errorString() const { return m_server.errorString(); }
+QString EchoServer::errorString() const
+{
+    return m_server.errorString();
+}
 
 //! [accept]
 void EchoServer::acceptConnections()

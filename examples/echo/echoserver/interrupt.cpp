@@ -21,8 +21,7 @@ static BOOL WINAPI handleConsoleEvent(DWORD)
     return TRUE;
 }
 
-Interrupt::Interrupt(QObject *parent)
-    : QObject(parent)
+Interrupt::Interrupt(QObject *parent) : QObject(parent)
 {
     instance = this;
     SetConsoleCtrlHandler(handleConsoleEvent, TRUE);
@@ -46,8 +45,7 @@ static void handleSignal(int)
 }
 
 //! [signals]
-Interrupt::Interrupt(QObject *parent)
-    : QObject(parent)
+Interrupt::Interrupt(QObject *parent) : QObject(parent)
 {
     if (::pipe(pipeEnds) != 0)
         return; // Ctrl-C ends the program the hard way

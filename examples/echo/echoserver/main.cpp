@@ -99,7 +99,7 @@ int main(int argc, char *argv[])
 
     EchoServer server(arguments.configuration);
     if (!server.listen(arguments.address, arguments.port)) {
-        std::fprintf(stderr, "echoserver: cannot listen: %s\n", qPrintable(server.errorString()));
+        std::fprintf(stderr, "echoserver: Cannot listen: %s\n", qPrintable(server.errorString()));
         return Failure;
     }
     std::printf("Listening on %s (%s, %s)\n", qPrintable(server.name()),

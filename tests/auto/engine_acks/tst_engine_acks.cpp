@@ -16,7 +16,7 @@ private Q_SLOTS:
     void everyPushIsAcknowledgedAtOnce();
     void oldDuplicateIsAcknowledged();
     void earlySegmentsAreAcknowledgedOneByOne();
-    void beyondTheWindowIsNotAcknowledged();
+    void beyondTheWindowIsToldTheWindow();
     void ackEchoesTheTs();
     void orderInADatagram();
     void severalMessagesShareADatagram();
@@ -29,6 +29,7 @@ private Q_SLOTS:
     void replayedDatagramIsNotAlive();
     void segmentsBeforeABadOneStay();
     void shortTailIsIgnored();
+    void largerThanAnyDatagram();
     void garbage();
     void statistics();
 };
@@ -95,7 +96,7 @@ void tst_EngineAcks::earlySegmentsAreAcknowledgedOneByOne()
     VERIFY_SCRIPT(s);
 }
 
-void tst_EngineAcks::beyondTheWindowIsNotAcknowledged()
+void tst_EngineAcks::beyondTheWindowIsToldTheWindow()
 {
     QFETCH_GLOBAL(Start, start);
     kcp::Config config = plain();
@@ -103,7 +104,7 @@ void tst_EngineAcks::beyondTheWindowIsNotAcknowledged()
     Script s(config, start);
     for (const std::uint32_t sn : { 4U, 5U, 100U, 0x7fffffffU }) {
         s.in(0, push(sn, "far"));
-        s.quiet(0);
+        s.out(0, wins().withWindow(4).withUna(0)); // no ACK, but a word on how far the window goes
         s.check(!s.lastInput().alive(), "no sign of life");
     }
     s.in(10, push(3, "d"));
@@ -134,7 +135,8 @@ void tst_EngineAcks::orderInADatagram()
     s.engine().send(bytesOf("data"));
     s.engine().requestProbe();
     s.in(0, { wask(), push(0, "x") });
-    s.out(0, { ack(0).withUna(1), wask().withUna(1), wins().withUna(1), push(0, "data").withUna(1) });
+    s.out(0,
+          { ack(0).withUna(1), wask().withUna(1), wins().withUna(1), push(0, "data").withUna(1) });
     s.check(s.engine().isProbing(), "a WASK is under way");
     s.in(10, wins());
     s.check(s.lastInput().answeredProbe && s.lastInput().alive(), "the answer is life");
@@ -326,6 +328,28 @@ void tst_EngineAcks::shortTailIsIgnored()
         s.receives("x");
         VERIFY_SCRIPT(s);
     }
+}
+
+// The engine does not know what carries its datagrams: a size that UDP cannot have is whole or
+// refused, but never cut.
+void tst_EngineAcks::largerThanAnyDatagram()
+{
+    QFETCH_GLOBAL(Start, start);
+    kcp::Config config = plain();
+    config.mtu = kcp::MaximumDatagramSize;
+    Script s(config, start);
+    const Bytes large = pattern(70000);
+    s.in(0, push(0, large));
+    if (s.lastInput().receivedData) {
+        s.out(0, ack(0).withUna(1));
+        s.receives(large);
+    } else {
+        s.check(s.lastInput().malformed, "refused");
+        s.quiet(0);
+    }
+    s.skipTo(1);
+    s.check(s.engine().readableBytes() == 0, "nothing is left of it");
+    VERIFY_SCRIPT(s);
 }
 
 void tst_EngineAcks::garbage()

@@ -566,8 +566,7 @@ void tst_EngineDefects::defect14_lostWindowTellDoesNotStall()
     pair.flush(); // the WINS is lost here
     QCOMPARE(pair.network().stats().blackOutDrops, 1U);
     QVERIFY(pair.runUntil([&] { return pair.a().peerWindow() > 0; }, 10s));
-    QVERIFY2(pair.now() - opened < 1s,
-             qPrintable(QString::number((pair.now() - opened).count())));
+    QVERIFY2(pair.now() - opened < 1s, qPrintable(QString::number((pair.now() - opened).count())));
     pair.onStep = readThem;
     QVERIFY(pair.runUntilQuiet(10s));
     QCOMPARE(received, 20);
@@ -624,8 +623,8 @@ void tst_EngineDefects::defect17_idleForWeeks()
         s.send("lost");
         s.out(later + 50, push(2, "lost"));
         s.quiet(later + 50 + 50);
-        const double due = static_cast<double>(
-                (s.engine().pollTimeout() - s.instant(0)).count()) / 1000.0;
+        const double due =
+                static_cast<double>((s.engine().pollTimeout() - s.instant(0)).count()) / 1000.0;
         s.check(due < later + 50 + 300, "a timeout of the usual length");
         s.out(due, push(2, "lost"));
         VERIFY_SCRIPT(s);

@@ -96,8 +96,9 @@ void tst_EngineSending::fragments()
     s.send(message);
     for (std::size_t i = 0; i < count; ++i) {
         const Bytes data = part(message, i * 26, std::min<std::size_t>(26, size - i * 26));
-        s.out(0, push(static_cast<std::uint32_t>(i), data)
-                         .withFragment(static_cast<std::uint8_t>(count - 1 - i)));
+        s.out(0,
+              push(static_cast<std::uint32_t>(i), data)
+                      .withFragment(static_cast<std::uint8_t>(count - 1 - i)));
     }
     s.quiet(0);
     VERIFY_SCRIPT(s);
@@ -383,8 +384,9 @@ void tst_EngineSending::largerMtu()
         if (stream) {
             s.out(10, push(2, part(data, 52, 78)));
         } else { // the rest of the message as announced, but sharing datagrams
-            s.out(10, { push(2, part(data, 52, 26)).withFragment(2),
-                        push(3, part(data, 78, 26)).withFragment(1) });
+            s.out(10,
+                  { push(2, part(data, 52, 26)).withFragment(2),
+                    push(3, part(data, 78, 26)).withFragment(1) });
             s.in(20, ack(2).withUna(4));
             s.out(20, push(4, part(data, 104, 26)));
         }

@@ -83,8 +83,7 @@ std::vector<Named> impairmentList()
     return list;
 }
 
-kcp::Config configOf(int nodelay, std::uint32_t resend, kcp::CongestionControl control,
-                     bool stream)
+kcp::Config configOf(int nodelay, std::uint32_t resend, kcp::CongestionControl control, bool stream)
 {
     kcp::Config config;
     config.nodelay = static_cast<std::uint8_t>(nodelay);
@@ -102,7 +101,8 @@ kcp::Config configOf(int nodelay, std::uint32_t resend, kcp::CongestionControl c
 class Flow
 {
 public:
-    Flow(kcp::Engine &from, kcp::Engine &to, std::uint64_t seed) : m_from(from), m_to(to), m_random(seed)
+    Flow(kcp::Engine &from, kcp::Engine &to, std::uint64_t seed)
+        : m_from(from), m_to(to), m_random(seed)
     {
     }
 
@@ -222,7 +222,8 @@ void tst_EngineTransfer::windows_data()
     QTest::addColumn<double>("loss");
     for (const std::uint32_t window : { 1U, 2U, 3U, 31U, 128U, 1000U, 32768U, 65535U }) {
         for (const double loss : { 0.0, 0.1 }) {
-            QTest::addRow("both %u, %d %% loss", window, int(loss * 100)) << window << window << loss;
+            QTest::addRow("both %u, %d %% loss", window, int(loss * 100))
+                    << window << window << loss;
             QTest::addRow("send %u, receive 128, %d %% loss", window, int(loss * 100))
                     << window << 128U << loss;
             QTest::addRow("send 256, receive %u, %d %% loss", window, int(loss * 100))

@@ -21,6 +21,8 @@ private Q_SLOTS:
     void probesEndWhenTheWindowOpens();
     void unansweredProbesEndInADeadLink();
     void answeredProbesKeepTheLinkAlive();
+    void aWindowSmallerThanSupposedKeepsTheLinkAlive();
+    void forgottenProbeDoesNotKillTheLink();
     void openedWindowIsTold();
     void windowTellIsRepeatedUntilDataComes();
     void receiveLimit();
@@ -51,7 +53,8 @@ void sendFull(Script &s, int count)
         s.send(Full);
 }
 
-void outFull(Script &s, double time, std::uint32_t first, std::uint32_t end, int line = __builtin_LINE())
+void outFull(Script &s, double time, std::uint32_t first, std::uint32_t end,
+             int line = __builtin_LINE())
 {
     for (std::uint32_t sn = first; sn < end; ++sn)
         s.out(time, push(sn, Full), line);
@@ -241,6 +244,63 @@ void tst_EngineWindow::answeredProbesKeepTheLinkAlive()
     pair.onStep();
     QVERIFY(pair.runUntil([&] { return received == 21; }, 10s));
     QVERIFY(pair.now() - awake < 1s);
+}
+
+void tst_EngineWindow::aWindowSmallerThanSupposedKeepsTheLinkAlive()
+{
+    QFETCH_GLOBAL(Start, start);
+    EnginePair::Options options;
+    options.a = plain(32, 128);
+    options.b = plain(32, 4);
+    options.a.deadLinkTime = options.b.deadLinkTime = 5s;
+    options.a.deadLink = options.b.deadLink = 10;
+    options.link.delay = 20ms;
+    options.start = start;
+    EnginePair pair(options);
+    // All of it leaves before a has heard how small the window is.
+    for (int i = 0; i < 20; ++i)
+        QVERIFY(pair.a().send(Full));
+    pair.run(600s); // the application sleeps for ten minutes
+    QVERIFY(!pair.a().isDead());
+    QVERIFY(pair.a().unacknowledgedSegments() > 0);
+    int received = 0;
+    pair.onStep = [&] {
+        while (pair.b().nextMessageSize())
+            received += nextMessage(pair.b()) == Full ? 1 : 0;
+    };
+    const kcp::Instant awake = pair.now();
+    pair.onStep();
+    QVERIFY(pair.runUntil([&] { return received == 20; }, 10s));
+    QVERIFY(pair.now() - awake < 1s);
+}
+
+// A WASK or its answer was lost, and the peer has shown its life with data or an ACK since.
+void tst_EngineWindow::forgottenProbeDoesNotKillTheLink()
+{
+    QFETCH_GLOBAL(Start, start);
+    for (const bool withData : { true, false }) {
+        kcp::Config config = plain(32, 128);
+        config.deadLinkTime = 60s;
+        Script s(config, start);
+        s.send("x");
+        s.out(0, push(0, "x"));
+        s.engine().requestProbe();
+        s.flush();
+        s.out(0, wask());
+        if (withData)
+            s.in(20, { push(0, "data").withUna(1) });
+        else
+            s.in(20, ack(0).withUna(1));
+        s.skipTo(20);
+        s.check(!s.engine().isProbing(), "nothing is open");
+        s.skipTo(600000); // a long silence, then an outage of a few seconds
+        s.send("y");
+        s.skipTo(610000);
+        s.check(!s.engine().isDead(), "a minute is not over");
+        s.skipTo(700000);
+        s.check(s.engine().isDead(), "now it is");
+        VERIFY_SCRIPT(s);
+    }
 }
 
 void tst_EngineWindow::openedWindowIsTold()

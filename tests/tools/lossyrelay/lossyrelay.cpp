@@ -30,11 +30,11 @@ void enlargeBuffers(QUdpSocket *socket)
 } // namespace
 
 LossyRelay::LossyRelay(const Options &options, QObject *parent)
-    : QObject(parent)
-    , m_options(options)
-    , m_toServer(options.seed)
-    , m_toClient(~options.seed)
-    , m_buffer(MaximumDatagramSize, Qt::Uninitialized)
+    : QObject(parent),
+      m_options(options),
+      m_toServer(options.seed),
+      m_toClient(~options.seed),
+      m_buffer(MaximumDatagramSize, Qt::Uninitialized)
 {
     m_timer.setSingleShot(true);
     m_timer.setTimerType(Qt::PreciseTimer);

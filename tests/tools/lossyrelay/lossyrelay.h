@@ -29,7 +29,7 @@ public:
         double loss = 0;
         double duplicate = 0;
         double reorder = 0; // chance to be held back for 1 to 10 ms, so that others overtake
-        std::chrono::milliseconds delay { 0 };
+        std::chrono::milliseconds delay{ 0 };
         quint32 seed = 1;
     };
 

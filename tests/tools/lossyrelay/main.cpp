@@ -65,7 +65,7 @@ bool parseEndpoint(const QString &text, QHostAddress *address, quint16 *port)
     return ok && *port != 0 && address->setAddress(host);
 }
 
-template<typename T>
+template <typename T>
 bool parseNumber(const QString &text, T minimum, T maximum, T *value)
 {
     bool ok = false;

@@ -274,7 +274,8 @@ private:
     void finishAcks(Instant now, InputState &state);
     void detectLosses(Instant now, std::uint32_t passed);
     [[gnu::noinline]] void loseSentBefore(Instant now, std::uint32_t threshold);
-    void judgeLink(Instant now, std::uint32_t tries);
+    bool isNewEpisode(std::uint32_t transmission) const;
+    void judgeLink(Instant now, std::uint32_t tries, Instant lastTry);
     std::size_t transmit(Instant now, MutableBytes buffer, bool sendsData);
     void updateProbe(Instant now);
     void noteReadProgress()
@@ -321,6 +322,7 @@ private:
     std::uint32_t m_peerWindow;
     std::uint32_t m_peerUna; // the newest una of the peer, the one m_peerWindow came with
     std::uint32_t m_fullTransmission; // first transmission after the last reaction to a loss
+    Instant m_lastTold = Instant::min(); // when the last WINS came
     std::array<std::uint32_t, Config::MaximumFastResend> m_passed{}; // see detectLosses()
     Instant m_ackDeadline = Never;
     Instant m_probeDeadline = Never; // next WASK to a closed window

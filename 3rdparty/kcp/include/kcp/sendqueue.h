@@ -65,7 +65,8 @@ public:
     {
         std::uint32_t count = 0;
         std::uint32_t newestTransmission = 0; // of the segments that timed out
-        std::uint32_t mostTransmissions = 0;
+        std::uint32_t mostTransmissions = 0; // of one of them
+        Instant lastSent{}; // and when it was sent last
     };
 
     SendQueue(BlockPool *pool, std::uint32_t initialSn, std::uint32_t mss);
@@ -165,6 +166,8 @@ public:
         return m_resentInFlight > 0 && hasResentBefore(transmission);
     }
     Expired loseSentBefore(std::uint32_t transmission);
+    // All segments in flight become lost.
+    void loseAll();
     // Segments whose time has come become lost.
     Expired expire(Instant now, Duration rto);
     Instant nextDeadline(Duration rto) const;

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: MIT
+// What arrives, and what time brings.
+#include <kcp/engine.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace kcp {
+
+namespace {
+
+// Old duplicates need no ACK of their own, since una covers them: so many may wait.
+constexpr std::uint32_t MaximumDuplicateAcks = 128;
+
+// A segment must have been sent this often before silence counts as a dead link: a program that
+// was stopped for minutes has not tried.
+constexpr std::uint32_t DeadLinkTries = 4;
+
+} // namespace
+
+// What the segments of one datagram add up to; applied once at its end.
+struct Engine::InputState
+{
+    Input input;
+    std::uint32_t una;
+    std::uint32_t newlyAcknowledged = 0;
+    std::uint32_t newestTransmission = 0; // of the segments acknowledged
+    bool hasTransmission = false;
+    bool implausible = false;
+    Duration rtt{-1}; // of the newest of them; one sample a datagram
+};
+
+Engine::Input Engine::handleDatagram(Instant now, ByteView datagram)
+{
+    InputState state;
+    Input &input = state.input;
+    state.una = m_peerUna;
+    const bool readable = isReadable();
+    const bool wasClosed = m_peerWindow == 0;
+
+    SegmentView segment;
+    const std::size_t size = datagram.size();
+    ParseError error = ParseError::None;
+    while ((error = parseSegment(m_config.conv, datagram, segment)) == ParseError::None) {
+        const SegmentHeader &header = segment.header;
+        // Nobody can have what was never sent: a forged una must not release anything.
+        if (serialLess(m_send.next(), header.una)) [[unlikely]] {
+            input.malformed = true;
+            break;
+        }
+        ++input.segments;
+        // Only the newest word on the window counts, not one of a datagram that came late.
+        if (!serialLess(header.una, state.una)) [[likely]] {
+            state.una = header.una;
+            m_peerWindow = header.window;
+        } else if (serialLess(header.una, m_peerUna)) {
+            state.implausible = true;
+        }
+        if (header.command == Command::Push)
+            handlePush(now, segment, state);
+        else if (header.command == Command::Ack)
+            handleAck(now, header.sn, header.timestamp, state);
+        else
+            handleProbe(now, header.command, input);
+    }
+    if (error != ParseError::End) [[unlikely]] {
+        if (error == ParseError::WrongConversation && input.segments == 0)
+            input.wrongConversation = true;
+        else
+            input.malformed = true;
+    }
+    if (input.malformed) [[unlikely]]
+        ++m_stats.malformedIn;
+    if (input.segments == 0) [[unlikely]]
+        return input;
+
+    ++m_stats.datagramsIn;
+    m_stats.bytesIn += size;
+    if (state.una != m_peerUna || state.newlyAcknowledged > 0)
+        finishAcks(now, state);
+    // What was sent into the closed window was dropped; its timeouts have grown long by now.
+    if (wasClosed && m_peerWindow > 0) [[unlikely]]
+        m_send.loseAll();
+    input.plausible = !state.implausible && !input.malformed;
+    input.becameReadable = !readable && isReadable();
+    return input;
+}
+
+inline void Engine::handlePush(Instant now, const SegmentView &segment, InputState &state)
+{
+    ++m_stats.segmentsIn;
+    const SegmentHeader &header = segment.header;
+    const ReceiveQueue::Result result =
+            m_receive.insert(header.sn, header.fragment, segment.data);
+    if (result == ReceiveQueue::Result::Stored) [[likely]] {
+        state.input.receivedData = true;
+        m_probesUnanswered = 0; // a lost WINS must not count against the link for ever
+        m_tellsLeft = 0;
+        m_tellDeadline = Never;
+    } else if (!acceptDuplicate(result, state)) {
+        return;
+    }
+    noteAck(now, header.sn, header.timestamp);
+}
+
+// An ACK is sent for everything that came out of order and for the last that came in order; una
+// covers the rest. So the last one makes room for the next if una covers it already.
+inline void Engine::noteAck(Instant now, std::uint32_t sn, std::uint32_t timestamp)
+{
+    if ((m_control & SendsAcks) != 0) {
+        if (!serialLess(m_lastAck.sn, m_receive.next())) [[unlikely]]
+            keepAck(m_lastAck);
+    } else {
+        m_control |= SendsAcks;
+        if (m_config.acksAreDelayed)
+            m_ackDeadline = now + m_config.interval;
+    }
+    m_lastAck = {sn, timestamp};
+}
+
+void Engine::keepAck(const PendingAck &ack)
+{
+    // Empty segments cost no window, so that the window does not bound how many are stored.
+    if (m_acks.size() >= m_config.receiveWindow + MaximumDuplicateAcks) [[unlikely]] {
+        m_acks.pop();
+        ++m_stats.droppedAcks;
+    }
+    m_acks.push(ack);
+}
+
+// A segment that was not stored: whether it is acknowledged all the same.
+bool Engine::acceptDuplicate(ReceiveQueue::Result result, InputState &state)
+{
+    if (result == ReceiveQueue::Result::OutOfWindow) {
+        ++m_stats.outOfWindowIn;
+        state.implausible = true;
+        m_control |= TellsWindow; // so that the peer learns that it goes too far
+        return false;
+    }
+    ++m_stats.duplicatesIn;
+    if ((m_control & SendsAcks) != 0 && serialLess(m_lastAck.sn, m_receive.next())) {
+        ++m_stats.droppedAcks; // the last one
+        return true;
+    }
+    if (m_acks.size() < m_config.receiveWindow + MaximumDuplicateAcks)
+        return true;
+    ++m_stats.droppedAcks;
+    return false;
+}
+
+void Engine::handleProbe(Instant now, Command command, Input &input)
+{
+    if (command == Command::WindowAsk) {
+        ++m_stats.probesIn;
+        m_control |= TellsWindow;
+        return;
+    }
+    input.answeredProbe |= m_probesUnanswered > 0;
+    m_probesUnanswered = 0;
+    m_lastTold = now;
+    m_lastProgress = now;
+}
+
+inline void Engine::handleAck(Instant now, std::uint32_t sn, std::uint32_t timestamp,
+                              InputState &state)
+{
+    ++m_stats.acksIn;
+    if (!m_send.isOutstanding(sn)) [[unlikely]] {
+        if (!serialLess(sn, m_send.next())) {
+            state.input.malformed = true;
+            state.implausible = true;
+        }
+        return;
+    }
+    const SendQueue::Segment &segment = m_send.segment(sn);
+    if (timestamp == segment.lastTimestamp) [[likely]] {
+        if (!state.hasTransmission || serialLess(state.newestTransmission, segment.transmission)) {
+            state.newestTransmission = segment.transmission;
+            state.rtt = now - segment.lastSent;
+        }
+        state.hasTransmission = true;
+    } else if (serialDistance(timestamp, segment.firstTimestamp) >= 0
+               && serialDistance(segment.lastTimestamp, timestamp) > 0) {
+        // It answers an earlier transmission, whose time is known to the millisecond only.
+        const std::int32_t age = serialDistance(wireTime(now), timestamp);
+        if (!state.hasTransmission)
+            state.rtt = std::chrono::milliseconds(age);
+    } // else the ts was never ours: no measurement
+    if (serialLess(sn, state.una))
+        return; // acknowledged with all the others before una
+    m_send.acknowledge(sn);
+    ++state.newlyAcknowledged;
+}
+
+// Fast retransmission. Every datagram that acknowledges something counts once against every
+// segment sent before what it acknowledges, and a segment counted fastResend times is lost. So it
+// is enough to remember the fastResend newest transmissions acknowledged so far: all that was sent
+// before the oldest of these is lost, and stands at the head of its list. No segment is visited
+// to be counted.
+inline void Engine::detectLosses(Instant now, std::uint32_t passed)
+{
+    std::uint32_t *const begin = m_passed.data();
+    std::uint32_t *const end = begin + m_config.fastResend;
+    for (std::uint32_t *p = begin; p != end; ++p) {
+        const std::uint32_t other = *p;
+        if (serialLess(other, passed)) {
+            *p = passed;
+            passed = other;
+        }
+    }
+    const std::uint32_t threshold = end[-1];
+    if (!m_send.hasSentBefore(threshold)) [[likely]]
+        return;
+    loseSentBefore(now, threshold);
+}
+
+// una, congestion control and losses, once per datagram.
+void Engine::finishAcks(Instant now, InputState &state)
+{
+    const std::uint32_t before = m_send.una();
+    const std::uint32_t inFlight = m_send.flightSize();
+    m_peerUna = state.una;
+    state.newlyAcknowledged += m_send.acknowledgeUntil(state.una);
+    if (state.newlyAcknowledged == 0)
+        return;
+    state.input.acknowledged = true;
+    m_probesUnanswered = 0;
+    m_lastProgress = now;
+    m_rtt.addSample(state.rtt);
+    if (m_config.congestionControl != CongestionControl::Off) {
+        m_congestion->onAck({now, state.newlyAcknowledged, inFlight, m_send.una() != before,
+                             m_congestionLimited, m_rtt.srtt(), state.rtt});
+        readCongestionWindow();
+    }
+    if (state.hasTransmission && m_config.fastResend > 0)
+        detectLosses(now, state.newestTransmission);
+}
+
+// Whether the segment was sent after the reaction to the last loss. Counted back from now, so that
+// a long time without a loss does not matter.
+bool Engine::isNewEpisode(std::uint32_t transmission) const
+{
+    const std::uint32_t now = m_send.transmissions();
+    return now - transmission <= now - m_fullTransmission;
+}
+
+void Engine::loseSentBefore(Instant now, std::uint32_t threshold)
+{
+    const SendQueue::Expired lost = m_send.loseSentBefore(threshold);
+    m_stats.fastRetransmissions += lost.count;
+    const bool newEpisode = isNewEpisode(lost.newestTransmission);
+    m_congestion->onFastRetransmit({now, m_send.flightSize(), newEpisode});
+    if (newEpisode)
+        m_fullTransmission = m_send.transmissions();
+    readCongestionWindow();
+}
+
+void Engine::handleTimeout(Instant now)
+{
+    const SendQueue::Expired expired = m_send.expire(now, m_rtt.rto());
+    if (expired.count > 0) {
+        m_stats.timeoutRetransmissions += expired.count;
+        const bool newEpisode = isNewEpisode(expired.newestTransmission);
+        m_congestion->onTimeout({now, m_send.flightSize(), newEpisode});
+        if (newEpisode)
+            m_fullTransmission = m_send.transmissions();
+        readCongestionWindow();
+        judgeLink(now, expired.mostTransmissions, expired.lastSent);
+    }
+    if (now >= m_probeDeadline) {
+        m_probeDeadline = Never; // armed again when the WASK leaves
+        if (m_peerWindow == 0) {
+            m_control |= AsksWindow;
+            judgeLink(now, m_probesUnanswered, now);
+        }
+    }
+    if (now >= m_tellDeadline) {
+        m_tellDeadline = Never;
+        m_control |= TellsWindow;
+    }
+}
+
+// tries: transmissions without an answer, the last of them at lastTry. A peer that has told its
+// window since then is there: it only does not take what is sent, since that window is closed.
+void Engine::judgeLink(Instant now, std::uint32_t tries, Instant lastTry)
+{
+    if (m_lastTold >= lastTry)
+        return;
+    if (m_config.deadLink > 0 && tries >= m_config.deadLink)
+        m_dead = true;
+    if (m_config.deadLinkTime > Duration::zero() && tries >= DeadLinkTries
+        && now - m_lastProgress >= m_config.deadLinkTime)
+        m_dead = true;
+}
+
+} // namespace kcp

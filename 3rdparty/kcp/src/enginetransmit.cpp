@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+// What leaves, and when time is to be asked again.
+#include <kcp/engine.h>
+
+#include <algorithm>
+
+namespace kcp {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// A closed window is probed first after one rto, then 1.5 times later each time. The original
+// begins with 5 s, and stalls for that long when the one WINS is lost.
+constexpr Duration ShortestProbeDelay = 200ms;
+constexpr Duration LongestProbeDelay = 5s;
+
+} // namespace
+
+Instant Engine::pollTimeout() const
+{
+    Instant deadline = std::min(m_probeDeadline, m_tellDeadline);
+    if (m_config.acksAreDelayed && (m_control & SendsAcks) != 0)
+        deadline = std::min(deadline, m_ackDeadline);
+    return std::min(deadline, m_send.nextDeadline(m_rtt.rto()));
+}
+
+// sendsData is hasDataToSend(). First what is to be sent again, then what is new.
+std::size_t Engine::transmit(Instant now, MutableBytes buffer, bool sendsData)
+{
+    const std::uint32_t window = advertisedWindow();
+    if (window == 0) [[unlikely]]
+        m_windowWasClosed = true;
+    const HeaderWriter header(m_config.conv, window, m_receive.next());
+    const std::uint32_t timestamp = wireTime(now);
+    std::uint8_t *p = buffer.data();
+    // What is larger than the MTU (see setMtu()) has a datagram to itself.
+    std::size_t limit = buffer.size();
+    std::size_t size = 0;
+    if (m_control != 0) [[unlikely]] {
+        size = writeControl(now, buffer, header, sendsData);
+        if (size > 0)
+            limit = std::min<std::size_t>(limit, m_config.mtu);
+    }
+    while (sendsData) {
+        const bool lost = m_send.hasLost();
+        const std::uint32_t length = lost ? m_send.lostLength() : m_send.nextLength();
+        const std::size_t end = size + HeaderSize + length;
+        if (end > limit)
+            break;
+        if (m_send.pipe() == 0) [[unlikely]]
+            noteSendingAgain(now);
+        const std::uint32_t sn = lost ? m_send.firstLost() : m_send.next();
+        const SendQueue::Segment &segment = lost ? m_send.sendAgain(sn, now, timestamp)
+                                                 : m_send.sendNext(length, now, timestamp);
+        ++m_stats.segmentsOut;
+        header.write(p + size, Command::Push, segment.fragment, timestamp, sn, length);
+        m_send.copyPayload(segment, p + size + HeaderSize);
+        size = end;
+        limit = std::min<std::size_t>(limit, m_config.mtu);
+        // The length is looked at first: it says sooner that this datagram is full.
+        sendsData = m_send.mayFit(limit, size + HeaderSize) && hasDataToSend();
+    }
+    m_stats.datagramsOut += size > 0;
+    m_stats.bytesOut += size;
+    return size;
+}
+
+// Nothing was under way: the peer's silence counts from now on.
+inline void Engine::noteSendingAgain(Instant now)
+{
+    if (!m_send.hasLost() && m_probesUnanswered == 0)
+        m_lastProgress = now;
+}
+
+// What stands in front of the data.
+std::size_t Engine::writeControl(Instant now, MutableBytes buffer, HeaderWriter header,
+                                 bool sendsData)
+{
+    buffer = buffer.first(std::min<std::size_t>(buffer.size(), m_config.mtu));
+    std::size_t size = 0;
+    if ((m_control & SendsAcks) != 0
+        && (sendsData || !m_config.acksAreDelayed || now >= m_ackDeadline))
+        size = writeAcks(buffer, header);
+    if ((m_control & (AsksWindow | TellsWindow)) != 0)
+        size += writeProbes(now, buffer.subspan(size), header);
+    return size;
+}
+
+// See noteAck() for which ACKs are left out.
+std::size_t Engine::writeAcks(MutableBytes buffer, HeaderWriter header)
+{
+    std::size_t size = 0;
+    for (bool last = false; !last;) {
+        last = m_acks.isEmpty();
+        const PendingAck ack = last ? m_lastAck : m_acks.front();
+        if (last || !serialLess(ack.sn, header.una())) {
+            if (buffer.size() - size < HeaderSize)
+                return size;
+            header.write(buffer.data() + size, Command::Ack, 0, ack.timestamp, ack.sn, 0);
+            size += HeaderSize;
+            ++m_stats.acksOut;
+        }
+        if (!last)
+            m_acks.pop();
+    }
+    m_control &= static_cast<std::uint8_t>(~SendsAcks);
+    m_ackDeadline = Never;
+    return size;
+}
+
+std::size_t Engine::writeProbes(Instant now, MutableBytes buffer, HeaderWriter header)
+{
+    const std::uint32_t timestamp = wireTime(now);
+    std::size_t size = 0;
+    if ((m_control & AsksWindow) != 0 && buffer.size() >= HeaderSize) {
+        header.write(buffer.data(), Command::WindowAsk, 0, timestamp, 0, 0);
+        size += HeaderSize;
+        m_control &= static_cast<std::uint8_t>(~AsksWindow);
+        if (m_probesUnanswered++ == 0 && m_send.flightSize() == 0)
+            m_lastProgress = now;
+        ++m_stats.probesOut;
+    }
+    if ((m_control & TellsWindow) != 0 && buffer.size() - size >= HeaderSize) {
+        header.write(buffer.data() + size, Command::WindowTell, 0, timestamp, 0, 0);
+        size += HeaderSize;
+        m_control &= static_cast<std::uint8_t>(~TellsWindow);
+        if (m_tellsLeft > 0) {
+            --m_tellsLeft;
+            m_tellDeadline = now + m_rtt.rto();
+        }
+    }
+    return size;
+}
+
+void Engine::updateProbe(Instant now)
+{
+    if (m_peerWindow > 0 || !m_send.hasUnsent()) {
+        m_probeDeadline = Never;
+        m_probeDelay = Duration::zero();
+        return;
+    }
+    if (m_probeDeadline != Never)
+        return;
+    m_probeDelay = m_probeDelay == Duration::zero()
+            ? std::clamp(m_rtt.rto(), ShortestProbeDelay, LongestProbeDelay)
+            : std::min(m_probeDelay + m_probeDelay / 2, LongestProbeDelay);
+    m_probeDeadline = now + m_probeDelay;
+}
+
+} // namespace kcp
