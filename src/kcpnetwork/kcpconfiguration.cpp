@@ -130,10 +130,10 @@ bool KcpConfigurationPrivate::operator==(const KcpConfigurationPrivate &other) c
             && connectTimeout == other.connectTimeout && idleTimeout == other.idleTimeout
             && keepAliveInterval == other.keepAliveInterval && lingerTime == other.lingerTime
             && maxMessageSize == other.maxMessageSize && noDelay == other.noDelay
-            && fastResend == other.fastResend && mtu == other.mtu
-            && sendWindow == other.sendWindow && receiveWindow == other.receiveWindow
-            && deadLink == other.deadLink && congestionControl == other.congestionControl
-            && mode == other.mode && profile == other.profile && ackNoDelay == other.ackNoDelay
+            && fastResend == other.fastResend && mtu == other.mtu && sendWindow == other.sendWindow
+            && receiveWindow == other.receiveWindow && deadLink == other.deadLink
+            && congestionControl == other.congestionControl && mode == other.mode
+            && profile == other.profile && ackNoDelay == other.ackNoDelay
             && connectWithoutReply == other.connectWithoutReply;
 }
 
@@ -143,7 +143,8 @@ const KcpConfiguration &KcpConfigurationPrivate::adaptive()
     return configuration;
 }
 
-kcpnet::SessionConfig KcpConfigurationPrivate::toSessionConfig(const KcpConfiguration &configuration)
+kcpnet::SessionConfig
+KcpConfigurationPrivate::toSessionConfig(const KcpConfiguration &configuration)
 {
     const KcpConfigurationPrivate &from = *configuration.d;
     kcpnet::SessionConfig to;
@@ -303,12 +304,13 @@ int KcpConfiguration::fastResend() const
 }
 
 /*!
-    Sets KCP's \c resend to \a count, 0 to 255. Returns \c false outside of it.
+    Sets KCP's \c resend to \a count, 0 to 16. Returns \c false outside of it.
 */
 bool KcpConfiguration::setFastResend(int count)
 {
-    if (count < 0 || count > 255)
-        return refuse("fastResend", count, 0, 255);
+    constexpr int Maximum = int(kcp::Config::MaximumFastResend);
+    if (count < 0 || count > Maximum)
+        return refuse("fastResend", count, 0, Maximum);
     d->fastResend = count;
     return true;
 }
@@ -661,11 +663,10 @@ QDebug operator<<(QDebug debug, const KcpConfiguration &configuration)
                     << configuration.mode() << ", noDelay " << configuration.noDelay()
                     << ", interval " << configuration.interval().count() << " ms, fastResend "
                     << configuration.fastResend() << ", " << configuration.congestionControl()
-                    << ", mtu " << configuration.mtu() << ", windows "
-                    << configuration.sendWindow() << '/' << configuration.receiveWindow()
-                    << ", idleTimeout " << configuration.idleTimeout().count()
-                    << " ms, keepAliveInterval " << configuration.keepAliveInterval().count()
-                    << " ms)";
+                    << ", mtu " << configuration.mtu() << ", windows " << configuration.sendWindow()
+                    << '/' << configuration.receiveWindow() << ", idleTimeout "
+                    << configuration.idleTimeout().count() << " ms, keepAliveInterval "
+                    << configuration.keepAliveInterval().count() << " ms)";
     return debug;
 }
 #endif

@@ -23,7 +23,11 @@ public:
     enum Preset { Default, Normal, Fast, Adaptive };
     Q_ENUM(Preset)
 
-    enum CongestionControl { NoCongestionControl, ClassicCongestionControl, CubicCongestionControl };
+    enum CongestionControl {
+        NoCongestionControl,
+        ClassicCongestionControl,
+        CubicCongestionControl
+    };
     Q_ENUM(CongestionControl)
 
     enum Mode { Stream, Message };

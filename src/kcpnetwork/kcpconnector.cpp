@@ -53,27 +53,22 @@ KcpConnector::KcpConnector(KcpSocketPrivate *socket, quint16 port,
 {
 }
 
-KcpConnector::~KcpConnector()
-{
-    if (m_lookupId >= 0)
-        QHostInfo::abortHostLookup(m_lookupId);
-}
+KcpConnector::~KcpConnector() = default;
 
 void KcpConnector::lookUp(const QString &hostName)
 {
     m_hostName = hostName;
-    m_lookupId = QHostInfo::lookupHost(hostName, m_socket->q,
-                                       [this, socket = m_socket](const QHostInfo &info) {
-                                           // An aborted lookup may have been on its way.
-                                           if (socket->connector.get() == this
-                                               && info.lookupId() == m_lookupId)
-                                               lookedUp(info);
-                                       });
+    // Never aborted: Qt leaks the functor of an aborted lookup. A result that nobody wants any more
+    // finds another connector, or none.
+    const auto use = [this, socket = m_socket](const QHostInfo &info) {
+        if (socket->connector.get() == this && info.lookupId() == m_lookupId)
+            lookedUp(info);
+    };
+    m_lookupId = QHostInfo::lookupHost(hostName, m_socket->q, use);
 }
 
 void KcpConnector::finishLookUp()
 {
-    QHostInfo::abortHostLookup(m_lookupId);
     lookedUp(QHostInfo::fromName(m_hostName));
 }
 
@@ -300,8 +295,7 @@ QString refusalText(kcpnet::Refusal refusal)
         text = QT_TRANSLATE_NOOP("KcpSocket", "the server is full");
         break;
     case kcpnet::Refusal::Version:
-        text = QT_TRANSLATE_NOOP("KcpSocket",
-                                 "the server speaks another version of the protocol");
+        text = QT_TRANSLATE_NOOP("KcpSocket", "the server speaks another version of the protocol");
         break;
     case kcpnet::Refusal::NotAccepting:
         text = QT_TRANSLATE_NOOP("KcpSocket", "the server is closed and accepts no connections");
@@ -344,8 +338,8 @@ const char *endText(kcpnet::CloseReason reason)
         return QT_TRANSLATE_NOOP("KcpSocket",
                                  "%1 did not take all data within the linger time of the close");
     case kcpnet::CloseReason::Reset:
-        return QT_TRANSLATE_NOOP(
-                "KcpSocket", "%1 does not know this connection any more (was it restarted?)");
+        return QT_TRANSLATE_NOOP("KcpSocket",
+                                 "%1 does not know this connection any more (was it restarted?)");
     case kcpnet::CloseReason::ProtocolError:
         return QT_TRANSLATE_NOOP("KcpSocket",
                                  "%1 broke the protocol or sent a message that is too large");
@@ -383,8 +377,7 @@ QAbstractSocket::SocketError endError(kcpnet::CloseReason reason)
 
 } // namespace
 
-KcpEndDescription kcpDescribeEnd(const kcpnet::Event &event, const QHostAddress &peer,
-                                 quint16 port)
+KcpEndDescription kcpDescribeEnd(const kcpnet::Event &event, const QHostAddress &peer, quint16 port)
 {
     KcpEndDescription result;
     const char *text = endText(event.reason);
@@ -396,8 +389,8 @@ KcpEndDescription kcpDescribeEnd(const kcpnet::Event &event, const QHostAddress 
     result.text = QCoreApplication::translate("KcpSocket", text).arg(where);
     if (event.reason == kcpnet::CloseReason::Refused)
         result.text += QStringLiteral(": ") + refusalText(event.refusal);
-    const QString words = QString::fromUtf8(event.closeText.data(),
-                                            qsizetype(event.closeText.size()));
+    const QString words =
+            QString::fromUtf8(event.closeText.data(), qsizetype(event.closeText.size()));
     if (!words.isEmpty())
         result.text += QStringLiteral(": ") + words;
     return result;

@@ -19,6 +19,9 @@ constexpr int MaximumReceiveCalls = 4;
 constexpr int MaximumTransmitBatches = 4;
 // Events told in one go.
 constexpr int MaximumEvents = 512;
+// So many dispatches in a row that took no longer than this: the next one is expected to be quick.
+constexpr int QuickDispatches = 4;
+constexpr kcp::Duration QuickDispatchTime = std::chrono::microseconds(100);
 // How often handlers may answer with something to send before the event loop has its turn.
 constexpr int MaximumRounds = 4;
 // Turns that end with datagrams left in the socket, after which timeouts are judged all the same:
@@ -59,11 +62,11 @@ KcpDriver *KcpDriver::create(QObject *parent)
 }
 
 KcpDriver::KcpDriver(QObject *parent)
-    : QObject(parent)
-    , m_runtime(KcpRuntime::current())
-    , m_endpoint(m_runtime->crypto(), m_runtime->seed())
-    , m_timer(m_runtime->createTimer(this, [this] { timerFired(); }))
-    , m_channel(m_runtime->createChannel(this, this))
+    : QObject(parent),
+      m_runtime(KcpRuntime::current()),
+      m_endpoint(m_runtime->crypto(), m_runtime->seed()),
+      m_timer(m_runtime->createTimer(this, [this] { timerFired(); })),
+      m_channel(m_runtime->createChannel(this, this))
 {
 }
 
@@ -148,6 +151,11 @@ bool KcpDriver::connectToPeer(const QHostAddress &address, quint16 port)
 
 bool KcpDriver::rebind()
 {
+    return rebindAt(now());
+}
+
+bool KcpDriver::rebindAt(kcp::Instant now)
+{
     auto channel = m_runtime->createChannel(this, this);
     const quint16 port = m_peerPath.peer.port;
     if (!channel->connectToPeer(kcpToHostAddress(m_peerPath.peer), port)) {
@@ -158,7 +166,6 @@ bool KcpDriver::rebind()
     m_channel = std::move(channel);
     m_backlog.reset();
     m_drained = true;
-    const kcp::Instant now = this->now();
     for (std::uint32_t i = 0; i < m_slots.size(); ++i)
         m_endpoint.rebind(now, { i, m_slots[i].generation }, m_peerPath);
     scheduleFlush();
@@ -220,8 +227,9 @@ bool KcpDriver::event(QEvent *event)
 void KcpDriver::flush()
 {
     const Turn turn(this);
-    transmit(now());
-    armTimer();
+    const kcp::Instant now = this->now();
+    transmit(now);
+    armTimer(now);
     // What came of it (bytes were sent) is told later: the caller is in the middle of something.
     postTurn();
 }
@@ -242,8 +250,9 @@ void KcpDriver::timerFired()
     ++m_timerEvents;
     m_timerAt = kcp::Never;
     // A deadline that was moved back leaves the timer as it is; this is where it follows.
-    if (now() < m_endpoint.pollTimeout())
-        armTimer();
+    const kcp::Instant now = this->now();
+    if (now < m_endpoint.pollTimeout())
+        armTimer(now);
     else
         run(true);
 }
@@ -253,22 +262,31 @@ void KcpDriver::run(bool read, KcpSessionHandler *only)
     if (m_doomed)
         return;
     const Turn turn(this);
-    const kcp::Instant now = this->now();
+    kcp::Instant now = this->now();
     if (read) {
         receive(now);
         judgeTimeouts(now);
     }
-    transmit(now);
-    armTimer();
-    for (int round = 0; dispatch(only); ++round) {
+    // Acknowledgements do not wait for slots, unless these have been quick of late: then they
+    // travel with the answers, which saves a system call and a datagram.
+    if (m_quickDispatches < QuickDispatches) {
+        transmit(now);
+        armTimer(now);
+    } else {
+        m_flushWanted = true;
+    }
+    for (int round = 0;; ++round) {
+        const bool complete = dispatch(now, only);
         if (!m_flushWanted)
-            break;
+            return;
         if (round == MaximumRounds) {
             postTurn();
-            break;
+            return;
         }
-        transmit(this->now());
-        armTimer();
+        transmit(now);
+        armTimer(now);
+        if (!complete)
+            return;
     }
 }
 
@@ -302,11 +320,13 @@ void KcpDriver::transmit(kcp::Instant now)
 {
     m_flushWanted = false;
     m_transmitPending = false;
-    if (m_backlog) {
-        sendBatch(now, *m_backlog);
-        if (!m_backlog->isEmpty())
+    // Sending may find the local address gone, and rebind() drops what the old channel owes.
+    if (std::unique_ptr<KcpTransmitBatch> backlog = std::move(m_backlog)) {
+        sendBatch(now, *backlog);
+        if (!backlog->isEmpty()) {
+            m_backlog = std::move(backlog);
             return; // channelWritable() follows
-        m_backlog.reset();
+        }
     }
     KcpTransmitBatch &batch = KcpTransmitBatch::forThread();
     for (int i = 0; i < MaximumTransmitBatches; ++i) {
@@ -357,7 +377,7 @@ void KcpDriver::rebindAfterLoss(kcp::Instant now)
     if (m_peerPath.peer.isNull() || now < m_lastRebind + RebindPause)
         return;
     m_lastRebind = now;
-    rebind();
+    rebindAt(now);
 }
 
 KcpSessionHandler *KcpDriver::handlerOf(const kcpnet::Event &event) const
@@ -406,14 +426,25 @@ void KcpDriver::defer(kcpnet::Event &&event)
     m_deferred.push_back(std::move(event));
 }
 
-// Tells what happened. False when the bound ended it: the rest comes in a turn of its own.
-bool KcpDriver::dispatch(KcpSessionHandler *only)
+// Tells what happened, and what time it is afterwards. False when the bound ended it: the rest
+// comes in a turn of its own.
+bool KcpDriver::dispatch(kcp::Instant &now, KcpSessionHandler *only)
 {
-    const QScopedValueRollback level(m_dispatchLoopLevel, thread()->loopLevel());
     kcpnet::Event event;
+    if (!nextEvent(event, only))
+        return true;
+    const QScopedValueRollback level(m_dispatchLoopLevel, thread()->loopLevel());
+    const bool complete = tell(event, only);
+    const kcp::Instant before = std::exchange(now, this->now());
+    m_quickDispatches =
+            now - before < QuickDispatchTime ? std::min(m_quickDispatches + 1, QuickDispatches) : 0;
+    return complete;
+}
+
+// Tells this event and those that follow.
+bool KcpDriver::tell(kcpnet::Event &event, KcpSessionHandler *only)
+{
     for (int i = 0; i < MaximumEvents; ++i) {
-        if (!nextEvent(event, only))
-            return true;
         ++m_told;
         if (event.type == kcpnet::Event::Type::PathSilent)
             rebindAfterLoss(now());
@@ -421,20 +452,23 @@ bool KcpDriver::dispatch(KcpSessionHandler *only)
             handler->handleSessionEvent(event);
         else if (event.type == kcpnet::Event::Type::Accepted)
             releaseSession(event.session); // the server has closed meanwhile
+        if (!nextEvent(event, only))
+            return true;
     }
+    m_deferred.insert(m_deferred.begin(), std::move(event));
     m_flushWanted = true;
     postTurn();
     return false;
 }
 
-void KcpDriver::armTimer()
+void KcpDriver::armTimer(kcp::Instant now)
 {
     const kcp::Instant deadline = m_endpoint.pollTimeout();
     // Restarting a timer costs; one that runs out early looks again.
     if (deadline == kcp::Never || deadline >= m_timerAt)
         return;
     m_timerAt = deadline;
-    m_timer->start(deadline - now());
+    m_timer->start(deadline - now);
 }
 
 bool KcpDriver::wait(KcpSessionHandler *waiter, kcp::Instant deadline)

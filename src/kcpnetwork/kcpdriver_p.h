@@ -24,8 +24,8 @@ protected:
     ~KcpSessionHandler() = default;
 };
 
-// The order of one turn: read what has arrived, judge timeouts, send what is to be sent, tell the
-// handlers, send what they wrote. Work in one turn is bounded; what is left comes in the next.
+// The order of one turn: read what has arrived, judge timeouts, send what is to be sent (with quick
+// handlers: together with their answers), tell the handlers, send what they wrote. Work in one turn is bounded; what is left comes in the next.
 //
 // Reference counted. With the last reference gone the driver lives on until its sessions are
 // closed, then it deletes itself.
@@ -93,13 +93,14 @@ private:
     void transmit(kcp::Instant now);
     bool fillBatch(kcp::Instant now, KcpTransmitBatch &batch);
     void sendBatch(kcp::Instant now, KcpTransmitBatch &batch);
-    void handleSendResult(kcp::Instant now, const KcpUdpChannel::SendResult &result);
+    bool rebindAt(kcp::Instant now);
     void rebindAfterLoss(kcp::Instant now);
-    bool dispatch(KcpSessionHandler *only);
+    bool dispatch(kcp::Instant &now, KcpSessionHandler *only);
+    bool tell(kcpnet::Event &event, KcpSessionHandler *only);
     bool nextEvent(kcpnet::Event &event, KcpSessionHandler *only);
     void defer(kcpnet::Event &&event);
     KcpSessionHandler *handlerOf(const kcpnet::Event &event) const;
-    void armTimer();
+    void armTimer(kcp::Instant now);
     void postTurn();
     void finishIfIdle();
 
@@ -118,6 +119,7 @@ private:
     int m_turns = 0; // on the stack: slots may start nested ones
     int m_dispatchLoopLevel = -1; // of the event loop that the innermost dispatch runs in
     int m_undrainedTurns = 0;
+    int m_quickDispatches = 0; // in a row
     std::uint64_t m_told = 0; // events
     std::uint64_t m_timerEvents = 0;
     bool m_drained = true;

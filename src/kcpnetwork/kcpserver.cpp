@@ -109,8 +109,7 @@ void KcpServerPrivate::handleSessionEvent(const kcpnet::Event &event)
 /*!
     Constructs a server that does not listen yet, with the given \a parent.
 */
-KcpServer::KcpServer(QObject *parent)
-    : QObject(parent), d(std::make_unique<KcpServerPrivate>(this))
+KcpServer::KcpServer(QObject *parent) : QObject(parent), d(std::make_unique<KcpServerPrivate>(this))
 {
 }
 
@@ -306,7 +305,8 @@ void KcpServer::setAcceptedProfiles(KcpConfiguration::Profiles profiles)
 {
     const KcpConfiguration::Profiles all = KcpConfiguration::Native | KcpConfiguration::PlainKcp;
     if ((profiles & all) != profiles || !profiles) {
-        qCWarning(lcKcp, "KcpServer::setAcceptedProfiles(0x%x) is refused: Native, PlainKcp or both",
+        qCWarning(lcKcp,
+                  "KcpServer::setAcceptedProfiles(0x%x) is refused: Native, PlainKcp or both",
                   uint(profiles.toInt()));
         return;
     }
@@ -330,14 +330,14 @@ KcpConfiguration::Profiles KcpServer::acceptedProfiles() const
 void KcpServer::setResetKey(const QByteArray &key)
 {
     if (key.size() < 16) {
-        qCWarning(lcKcp, "KcpServer::setResetKey(): a key of %d bytes is refused; it has 16 or more",
+        qCWarning(lcKcp,
+                  "KcpServer::setResetKey(): a key of %d bytes is refused; it has 16 or more",
                   int(key.size()));
         return;
     }
     d->resetKey = key;
     if (d->driver) {
-        d->driver->endpoint().setResetKey(
-                kcp::asBytes(key.constData(), std::size_t(key.size())));
+        d->driver->endpoint().setResetKey(kcp::asBytes(key.constData(), std::size_t(key.size())));
     }
 }
 

@@ -48,9 +48,9 @@ public:
     bool bind(quint16 port = 0,
               QAbstractSocket::BindMode mode = QAbstractSocket::DefaultForPlatform);
 
-    void connectToHost(
-            const QString &hostName, quint16 port, OpenMode openMode = ReadWrite,
-            QAbstractSocket::NetworkLayerProtocol protocol = QAbstractSocket::AnyIPProtocol);
+    void
+    connectToHost(const QString &hostName, quint16 port, OpenMode openMode = ReadWrite,
+                  QAbstractSocket::NetworkLayerProtocol protocol = QAbstractSocket::AnyIPProtocol);
     void connectToHost(const QHostAddress &address, quint16 port, OpenMode openMode = ReadWrite);
     void disconnectFromHost();
     void disconnectFromHost(quint32 code, const QString &text = QString());

@@ -73,7 +73,7 @@ public:
     void applyLiveConfiguration();
 
     enum class Wait : quint8 { Done, TimedOut, Deleted };
-    template<typename Done>
+    template <typename Done>
     Wait waitUntil(kcp::Instant deadline, Done done);
     kcp::Instant deadlineIn(int msecs) const;
     bool step(kcp::Instant deadline);

@@ -125,14 +125,16 @@ void KcpSocketPrivate::adoptSession(KcpDriver *client, kcpnet::SessionId newId)
 bool KcpSocketPrivate::beginConnect(quint16 port, QIODevice::OpenMode mode)
 {
     if (!isEnded()) {
-        qCWarning(lcKcp, "KcpSocket::connectToHost() called when already looking up or "
-                         "connecting/connected to \"%s\"",
+        qCWarning(lcKcp,
+                  "KcpSocket::connectToHost() called when already looking up or "
+                  "connecting/connected to \"%s\"",
                   qPrintable(q->peerName()));
         return false;
     }
     if (port == 0) {
-        qCWarning(lcKcp, "KcpSocket::connectToHost(): port 0 is not possible; the range is "
-                         "1 .. 65535");
+        qCWarning(lcKcp,
+                  "KcpSocket::connectToHost(): port 0 is not possible; the range is "
+                  "1 .. 65535");
         setError(QAbstractSocket::UnsupportedSocketOperationError,
                  KcpSocket::tr("Cannot connect to port 0"));
         return false;
@@ -289,8 +291,7 @@ void KcpSocketPrivate::handleClosed(const kcpnet::Event &event)
     closeReason = toCloseReason(event.reason);
     closeCode = event.closeCode;
     const KcpEndDescription end = kcpDescribeEnd(event, kcpToHostAddress(peer), peer.port);
-    rare().closeText = QString::fromUtf8(event.closeText.data(),
-                                         qsizetype(event.closeText.size()));
+    rare().closeText = QString::fromUtf8(event.closeText.data(), qsizetype(event.closeText.size()));
     if (const kcpnet::Session *ended = session())
         rare().lastStatistics = KcpStatisticsPrivate::fromSession(*ended);
     driver->setHandler(id, nullptr);
@@ -311,8 +312,8 @@ void KcpSocketPrivate::handleClosed(const kcpnet::Event &event)
 
 void KcpSocketPrivate::becomeUnconnected()
 {
-    const bool wasConnected = state == QAbstractSocket::ConnectedState
-            || state == QAbstractSocket::ClosingState;
+    const bool wasConnected =
+            state == QAbstractSocket::ConnectedState || state == QAbstractSocket::ClosingState;
     pendingClose = false;
     if (!changeState(QAbstractSocket::ClosingState)
         || !changeState(QAbstractSocket::UnconnectedState))
@@ -423,146 +424,4 @@ void KcpSocketPrivate::applyLiveConfiguration()
         return;
     driver->endpoint().reconfigure(id, KcpConfigurationPrivate::toSessionConfig(configuration));
     driver->scheduleFlush();
-}
-
-// --- waiting ----------------------------------------------------------------------------------
-
-kcp::Instant KcpSocketPrivate::deadlineIn(int msecs) const
-{
-    if (msecs < 0)
-        return kcp::Never;
-    return KcpRuntime::current()->now() + std::chrono::milliseconds(msecs);
-}
-
-bool KcpSocketPrivate::step(kcp::Instant deadline)
-{
-    if (connector)
-        return connector->wait(deadline);
-    return driver && driver->wait(this, deadline);
-}
-
-template<typename Done>
-KcpSocketPrivate::Wait KcpSocketPrivate::waitUntil(kcp::Instant deadline, Done done)
-{
-    const QPointer<KcpSocket> alive(q);
-    while (!done()) {
-        const bool inTime = step(deadline);
-        if (!alive)
-            return Wait::Deleted;
-        if (!inTime)
-            return done() ? Wait::Done : Wait::TimedOut;
-    }
-    return Wait::Done;
-}
-
-void KcpSocketPrivate::reportWaitTimeout()
-{
-    setError(QAbstractSocket::SocketTimeoutError, KcpSocket::tr("Socket operation timed out"));
-    emitError();
-}
-
-// Brings the result of a lookup. False when that has ended the connection, or the socket.
-bool KcpSocketPrivate::waitForLookup()
-{
-    if (state != QAbstractSocket::HostLookupState || !connector)
-        return true;
-    const QPointer<KcpSocket> alive(q);
-    connector->finishLookUp();
-    return alive && !isEnded();
-}
-
-bool KcpSocketPrivate::waitForEstablished(kcp::Instant deadline)
-{
-    if (!waitForLookup())
-        return false;
-    const Wait result = waitUntil(deadline, [this] {
-        return state != QAbstractSocket::ConnectingState;
-    });
-    if (result == Wait::TimedOut)
-        reportWaitTimeout();
-    return result == Wait::Done && !isEnded();
-}
-
-bool KcpSocket::waitForConnected(int msecs)
-{
-    if (state() == QAbstractSocket::ConnectedState)
-        return true;
-    if (d->isEnded() || state() == QAbstractSocket::ClosingState) {
-        qCWarning(lcKcp, "KcpSocket::waitForConnected() is not possible without a connection "
-                         "being made");
-        return false;
-    }
-    const kcp::Instant deadline = d->deadlineIn(msecs);
-    if (!d->waitForLookup())
-        return false;
-    const KcpSocketPrivate::Wait result = d->waitUntil(
-            deadline, [this] { return state() != QAbstractSocket::ConnectingState; });
-    if (result == KcpSocketPrivate::Wait::Deleted)
-        return false;
-    if (result == KcpSocketPrivate::Wait::TimedOut) {
-        // As with QAbstractSocket, the attempt is over.
-        d->abortSession();
-        d->failConnecting(QAbstractSocket::SocketTimeoutError, tr("Socket operation timed out"));
-        return false;
-    }
-    // A close may have followed at once.
-    return state() == QAbstractSocket::ConnectedState || state() == QAbstractSocket::ClosingState;
-}
-
-bool KcpSocket::waitForReadyRead(int msecs)
-{
-    if (d->isEnded()) {
-        qCDebug(lcKcp, "KcpSocket::waitForReadyRead() without a connection");
-        return false;
-    }
-    const QPointer<KcpSocket> alive(this);
-    const kcp::Instant deadline = d->deadlineIn(msecs);
-    const quint32 before = d->readableEvents;
-    if (!d->waitForEstablished(deadline) || !alive)
-        return false;
-    const KcpSocketPrivate::Wait result = d->waitUntil(
-            deadline, [this, before] { return d->readableEvents != before || d->isEnded(); });
-    if (result == KcpSocketPrivate::Wait::TimedOut)
-        d->reportWaitTimeout();
-    return result == KcpSocketPrivate::Wait::Done && d->readableEvents != before;
-}
-
-bool KcpSocket::waitForBytesWritten(int msecs)
-{
-    if (d->isEnded()) {
-        qCDebug(lcKcp, "KcpSocket::waitForBytesWritten() without a connection");
-        return false;
-    }
-    if (d->writeBufferLimit > 0 ? d->outstandingBytes() == 0 : bytesToWrite() == 0)
-        return false;
-    const QPointer<KcpSocket> alive(this);
-    const kcp::Instant deadline = d->deadlineIn(msecs);
-    const quint32 before = d->writtenEvents;
-    if (!d->waitForEstablished(deadline) || !alive)
-        return false;
-    const KcpSocketPrivate::Wait result = d->waitUntil(
-            deadline, [this, before] { return d->writtenEvents != before || d->isEnded(); });
-    if (result == KcpSocketPrivate::Wait::TimedOut)
-        d->reportWaitTimeout();
-    return result == KcpSocketPrivate::Wait::Done && d->writtenEvents != before;
-}
-
-bool KcpSocket::waitForDisconnected(int msecs)
-{
-    if (d->isEnded()) {
-        qCWarning(lcKcp, "KcpSocket::waitForDisconnected() is not possible in %s",
-                  state() == QAbstractSocket::BoundState ? "BoundState" : "UnconnectedState");
-        return false;
-    }
-    const QPointer<KcpSocket> alive(this);
-    const kcp::Instant deadline = d->deadlineIn(msecs);
-    if (!d->waitForEstablished(deadline))
-        return alive && d->isEnded() && d->error != QAbstractSocket::SocketTimeoutError;
-    if (!alive)
-        return false;
-    const KcpSocketPrivate::Wait result =
-            d->waitUntil(deadline, [this] { return d->isEnded(); });
-    if (result == KcpSocketPrivate::Wait::TimedOut)
-        d->reportWaitTimeout();
-    return result == KcpSocketPrivate::Wait::Done;
 }

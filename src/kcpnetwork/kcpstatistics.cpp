@@ -244,14 +244,14 @@ QDebug operator<<(QDebug debug, const KcpStatistics &statistics)
 {
     const QDebugStateSaver saver(debug);
     debug.nospace() << "KcpStatistics(out " << statistics.bytesSent() << " bytes in "
-                    << statistics.datagramsSent() << " datagrams, in "
-                    << statistics.bytesReceived() << " bytes in " << statistics.datagramsReceived()
-                    << " datagrams, retransmissions " << statistics.timeoutRetransmissions() << " + "
-                    << statistics.fastRetransmissions() << ", srtt "
+                    << statistics.datagramsSent() << " datagrams, in " << statistics.bytesReceived()
+                    << " bytes in " << statistics.datagramsReceived()
+                    << " datagrams, retransmissions " << statistics.timeoutRetransmissions()
+                    << " + " << statistics.fastRetransmissions() << ", srtt "
                     << statistics.smoothedRtt().count() << " us, rto "
                     << statistics.retransmissionTimeout().count() << " us, cwnd "
-                    << statistics.congestionWindow() << ", in flight "
-                    << statistics.bytesInFlight() << ", queued " << statistics.bytesQueued() << ')';
+                    << statistics.congestionWindow() << ", in flight " << statistics.bytesInFlight()
+                    << ", queued " << statistics.bytesQueued() << ')';
     return debug;
 }
 #endif

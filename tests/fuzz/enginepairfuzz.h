@@ -33,7 +33,7 @@ private:
     struct Side
     {
         std::unique_ptr<kcp::Engine> engine;
-        std::deque<kcpfuzz::Bytes> arriving; // datagrams on their way to this side
+        std::deque<Bytes> arriving; // datagrams on their way to this side
         std::deque<std::size_t> messages; // sizes of sent ones that the other side has not read
         std::uint64_t sent = 0; // bytes
         std::uint64_t read = 0; // bytes of what the other side sent
@@ -70,8 +70,8 @@ private:
     void reconfigure(Side &side);
     void reconfigureTimes(Side &side);
 
-    kcp::Engine::Input hand(Side &side, const kcpfuzz::Bytes &datagram);
-    void handGenuine(Side &side, const kcpfuzz::Bytes &datagram);
+    kcp::Engine::Input hand(Side &side, const Bytes &datagram);
+    void handGenuine(Side &side, const Bytes &datagram);
     bool transmitOne(Side &side, std::size_t bufferSize);
     void transmitAll(Side &side);
     void service(Side &side);
@@ -81,12 +81,14 @@ private:
     bool isDone() const;
 
     FuzzInput &m_input;
+    Bytes m_buffer;
     kcp::BlockPool m_pool;
     std::array<Side, 2> m_sides;
     kcp::Instant m_now;
     std::uint32_t m_conv = 0;
     // Somebody sent segments in a side's name: no promise about the content holds any more.
     bool m_forged = false;
+    bool m_clean = false; // the link loses nothing any more
 };
 
 } // namespace kcpfuzz

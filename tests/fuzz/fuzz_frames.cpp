@@ -198,8 +198,8 @@ void buildLiving(FuzzInput &input)
 
     ShortFrame brief;
     brief.conv = input.u32();
-    brief.type = input.oneOf({ FrameType::PathChallenge, FrameType::PathResponse,
-                               FrameType::CloseAck });
+    brief.type =
+            input.oneOf({ FrameType::PathChallenge, FrameType::PathResponse, FrameType::CloseAck });
     input.fill(brief.bytes);
     const auto brief2 = parsed<ShortFrame>(written(brief));
     FUZZ_CHECK(brief2.conv == brief.conv && brief2.type == brief.type
@@ -220,8 +220,7 @@ void buildLiving(FuzzInput &input)
     const Bytes datagramBytes = written(datagram);
     const auto datagram2 = parsed<DatagramFrame>(datagramBytes);
     FUZZ_CHECK(datagram2.conv == datagram.conv && datagram2.tag == datagram.tag
-               && datagram2.sequence == datagram.sequence
-               && isEqual(datagram2.payload, payload));
+               && datagram2.sequence == datagram.sequence && isEqual(datagram2.payload, payload));
 }
 
 // --- texts --------------------------------------------------------------------------------------
@@ -268,8 +267,7 @@ void checkText(FuzzInput &input)
     close.conv = static_cast<std::uint32_t>(limit);
     close.text = valid;
     const Bytes closeBytes = written(close);
-    FUZZ_CHECK(parsed<CloseFrame>(closeBytes).text
-               == valid.substr(0, CloseFrame::MaximumText));
+    FUZZ_CHECK(parsed<CloseFrame>(closeBytes).text == valid.substr(0, CloseFrame::MaximumText));
 }
 
 // Random bytes rarely are frames: the bytes that the classifier looks at are given to some.

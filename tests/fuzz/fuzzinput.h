@@ -15,7 +15,7 @@
 
 // An invariant. Unlike assert() it is checked in every build.
 #define FUZZ_CHECK(condition) \
-    ((condition) ? static_cast<void>(0) : kcpfuzz::fail(#condition, __FILE__, __LINE__))
+  ((condition) ? static_cast<void>(0) : kcpfuzz::fail(#condition, __FILE__, __LINE__))
 
 namespace kcpfuzz {
 
@@ -48,7 +48,9 @@ public:
     {
         if (bound <= 1)
             return 0;
-        return static_cast<std::uint32_t>(number(bound <= 0x100 ? 1 : bound <= 0x10000 ? 2 : 4))
+        return static_cast<std::uint32_t>(number(bound <= 0x100             ? 1
+                                                         : bound <= 0x10000 ? 2
+                                                                            : 4))
                 % bound;
     }
 

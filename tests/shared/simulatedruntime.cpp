@@ -141,6 +141,11 @@ public:
     {
         SendResult result;
         result.localAddressLost = m_lost;
+        if (m_full) {
+            result.blocked = !batch.isEmpty();
+            m_wantsToWrite = m_wantsToWrite || result.blocked;
+            return result;
+        }
         for (; !batch.isEmpty(); batch.dropDatagram()) {
             const KcpTransmitBatch::Run &run = batch.run(0);
             if (!m_lost) {
@@ -173,6 +178,12 @@ public:
     bool isReadable() const { return !m_inbox.empty() || m_unreachable; }
     void notify() { m_listener->channelReadable(); }
     void loseLocalAddress() { m_lost = true; }
+    void setFull(bool full)
+    {
+        m_full = full;
+        if (!full && std::exchange(m_wantsToWrite, false))
+            m_listener->channelWritable();
+    }
     NodeId node() const { return m_node; }
 
 private:
@@ -184,6 +195,8 @@ private:
     bool m_open = false;
     bool m_unreachable = false;
     bool m_lost = false;
+    bool m_full = false;
+    bool m_wantsToWrite = false;
 };
 
 SimulatedRuntime::SimulatedRuntime(std::uint64_t seed)
@@ -295,12 +308,25 @@ void SimulatedRuntime::rebindPort(quint16 port, quint16 newPort)
     }
 }
 
-void SimulatedRuntime::loseLocalAddress(quint16 port)
+SimulatedChannel *SimulatedRuntime::channelAt(quint16 port) const
 {
     for (const auto &[node, channel] : m_channels) {
         if (portOf(m_network.address(node)) == port)
-            channel->loseLocalAddress();
+            return channel;
     }
+    return nullptr;
+}
+
+void SimulatedRuntime::loseLocalAddress(quint16 port)
+{
+    if (SimulatedChannel *channel = channelAt(port))
+        channel->loseLocalAddress();
+}
+
+void SimulatedRuntime::setFull(quint16 port, bool full)
+{
+    if (SimulatedChannel *channel = channelAt(port))
+        channel->setFull(full);
 }
 
 } // namespace kcptest

@@ -41,6 +41,9 @@ public:
     // Sends of the channel at this port fail as if its interface were gone.
     void loseLocalAddress(quint16 port);
 
+    // The channel at this port has no room for datagrams, or has room again.
+    void setFull(quint16 port, bool full);
+
     std::uint64_t timerEvents() const { return m_timerEvents; }
     std::size_t channelCount() const { return m_channels.size(); }
 
@@ -60,6 +63,7 @@ private:
     bool step(Instant until, SimulatedChannel *waiting);
     bool fireTimer();
     void deliver(const Datagram &datagram);
+    SimulatedChannel *channelAt(quint16 port) const;
 
     SimulatedNetwork m_network;
     kcp::Pcg32 m_random;

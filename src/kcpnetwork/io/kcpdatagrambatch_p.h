@@ -45,7 +45,7 @@ public:
     bool isEmpty() const { return m_count == 0; }
 
     // Calls function(path, bytes) for each datagram.
-    template<typename Function>
+    template <typename Function>
     void forEach(Function &&function) const
     {
         for (int i = 0; i < m_count; ++i) {

@@ -56,8 +56,7 @@ public:
     {
         return kcp::instantFromMicroseconds(m_clock.nsecsElapsed() / 1000 + Origin);
     }
-    std::unique_ptr<KcpTimer> createTimer(QObject *parent,
-                                          std::function<void()> callback) override
+    std::unique_ptr<KcpTimer> createTimer(QObject *parent, std::function<void()> callback) override
     {
         return std::make_unique<RealTimer>(parent, std::move(callback));
     }

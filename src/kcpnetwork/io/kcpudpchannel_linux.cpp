@@ -101,7 +101,7 @@ socklen_t toSocketAddress(const kcpnet::Address &address, int family, sockaddr_s
     return sizeof in6;
 }
 
-template<typename T>
+template <typename T>
 void appendControl(msghdr &header, int level, int type, const T &value)
 {
     auto *control = reinterpret_cast<cmsghdr *>(static_cast<char *>(header.msg_control)

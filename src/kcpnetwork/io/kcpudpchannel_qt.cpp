@@ -200,8 +200,7 @@ KcpUdpChannel::SendResult KcpUdpChannelQt::send(KcpTransmitBatch &batch)
         const Sent sent = sendDatagram(run.path, batch.datagram(run, 0));
         if (sent == Sent::Blocked) {
             result.blocked = true;
-            QTimer::singleShot(RetryInterval, m_context,
-                               [this] { m_listener->channelWritable(); });
+            QTimer::singleShot(RetryInterval, m_context, [this] { m_listener->channelWritable(); });
             return result;
         }
         if (sent == Sent::Failed) {

@@ -3,10 +3,7 @@
 
 namespace kcpnet {
 
-AcceptPolicy::AcceptPolicy(std::uint64_t seed)
-    : m_perAddress(0, HostHash{ seed })
-{
-}
+AcceptPolicy::AcceptPolicy(std::uint64_t seed) : m_perAddress(0, HostHash{ seed }) { }
 
 std::size_t AcceptPolicy::HostHash::operator()(const Host &host) const
 {

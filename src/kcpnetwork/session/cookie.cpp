@@ -64,8 +64,7 @@ Tag makePathChallenge(Crypto &crypto, kcp::ByteView secret, const ChallengeInput
     return firstBytes<8>(crypto.mac(secret, label("kcp1 challenge"), data));
 }
 
-CookieJar::CookieJar(Crypto *crypto)
-    : m_crypto(*crypto)
+CookieJar::CookieJar(Crypto *crypto) : m_crypto(*crypto)
 {
     std::array<std::uint8_t, 4> offset;
     m_crypto.entropy(offset);
@@ -113,8 +112,7 @@ CookieJar::Check CookieJar::check(kcp::Instant now, const Path &path, const Conf
     if (age < 0 || std::chrono::milliseconds(age) > Life)
         return Check::Expired;
     for (const Secret *secret : { &m_current, &m_previous }) {
-        const Cookie expected =
-                compute(*secret, path, confirm.nonce, confirm.conv, confirm.issued);
+        const Cookie expected = compute(*secret, path, confirm.nonce, confirm.conv, confirm.issued);
         if (Crypto::equal(expected, confirm.cookie))
             return Check::Valid;
     }

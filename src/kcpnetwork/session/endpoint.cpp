@@ -11,9 +11,12 @@
 
 namespace kcpnet {
 
-Endpoint::Endpoint(Crypto *crypto, std::uint64_t seed)
+PathTransform::~PathTransform() = default;
+
+Endpoint::Endpoint(Crypto *crypto, std::uint64_t seed, std::unique_ptr<PathTransform> transform)
     : d(std::make_unique<Private>(crypto, seed))
 {
+    d->transform = std::move(transform);
 }
 
 Endpoint::~Endpoint() = default;
@@ -30,8 +33,8 @@ SessionId Endpoint::connectTo(kcp::Instant now, const Path &path, const SessionC
                                              : d->connectPlain(now, path, config, conv);
 }
 
-SessionId Endpoint::Private::connectPlain(kcp::Instant now, const Path &path,
-                                          SessionConfig config, std::uint32_t conv)
+SessionId Endpoint::Private::connectPlain(kcp::Instant now, const Path &path, SessionConfig config,
+                                          std::uint32_t conv)
 {
     if (conv == 0)
         conv = freshConversation(path.peer);
@@ -47,8 +50,7 @@ SessionId Endpoint::Private::connectPlain(kcp::Instant now, const Path &path,
     return session.id();
 }
 
-SessionId Endpoint::Private::connectNative(kcp::Instant now, const Path &path,
-                                           SessionConfig config)
+SessionId Endpoint::Private::connectNative(kcp::Instant now, const Path &path, SessionConfig config)
 {
     config.engine.conv = 0; // the server chooses it
     Session &session = create(Session::Role::Client, config, path,
@@ -64,7 +66,10 @@ SessionId Endpoint::Private::connectNative(kcp::Instant now, const Path &path,
 
 void Endpoint::setAcceptConfig(const AcceptConfig &config)
 {
-    d->policy.setConfig(config);
+    AcceptConfig adopted = config;
+    if (adopted.session.engine.invalidField())
+        adopted.accepting = false; // no session can be made of it
+    d->policy.setConfig(adopted);
     d->noteTransmitSize(config.session.engine.mtu);
 }
 
@@ -177,7 +182,7 @@ void Endpoint::rebind(kcp::Instant now, SessionId id, const Path &path)
     Session *session = d->find(id);
     if (!session || session->state() == Session::State::Closed)
         return;
-    session->setPath(path);
+    session->setPath({ path.local, session->path().peer }); // a server does not move
     session->protocol().rebind(now);
     d->settle(now);
 }
@@ -189,6 +194,8 @@ void Endpoint::handleDatagram(kcp::Instant now, const Path &path, kcp::ByteView 
     d->touch(now);
     ++d->context.stats.datagramsIn;
     d->context.stats.bytesIn += datagram.size();
+    if (d->transform) [[unlikely]]
+        datagram = d->transform->open(now, path, datagram);
     switch (classify(datagram)) {
     case DatagramKind::Segments:
         d->handleSegments(now, path, datagram);
@@ -206,8 +213,7 @@ void Endpoint::handleDatagram(kcp::Instant now, const Path &path, kcp::ByteView 
 
 void Endpoint::Private::handleSegments(kcp::Instant now, const Path &path, kcp::ByteView datagram)
 {
-    Session *session =
-            find(path.peer, kcp::loadLittleEndian<std::uint32_t>(datagram.data()));
+    Session *session = find(path.peer, kcp::loadLittleEndian<std::uint32_t>(datagram.data()));
     if (!session) {
         handleStrangeSegments(now, path, datagram);
         return;
@@ -285,6 +291,8 @@ std::size_t Endpoint::pollTransmit(kcp::Instant now, kcp::MutableBytes buffer, P
         size = d->pollSessions(now, buffer, path);
     }
     if (size > 0) {
+        if (d->transform) [[unlikely]]
+            size = d->transform->seal(now, path, buffer, size);
         ++d->context.stats.datagramsOut;
         d->context.stats.bytesOut += size;
     }
@@ -360,7 +368,7 @@ bool Endpoint::isIdle() const
 
 std::size_t Endpoint::maximumTransmitSize() const
 {
-    return d->transmitSize;
+    return d->transmitSize + (d->transform ? d->transform->overhead() : 0);
 }
 
 const EndpointStats &Endpoint::stats() const

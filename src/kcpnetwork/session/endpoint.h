@@ -6,6 +6,7 @@
 
 #include "address.h"
 #include "crypto.h"
+#include "pathtransform.h"
 
 #include <kcp/engine.h>
 
@@ -43,8 +44,8 @@ struct SessionConfig
     Mode mode = Mode::Stream;
     kcp::Config engine; // conv, initial sn and stream are set by the session
     kcp::Duration connectTimeout = std::chrono::seconds(10);
-    kcp::Duration idleTimeout{0}; // silence that ends the connection
-    kcp::Duration keepAliveInterval{0}; // silence after which the peer is probed
+    kcp::Duration idleTimeout{ 0 }; // silence that ends the connection
+    kcp::Duration keepAliveInterval{ 0 }; // silence after which the peer is probed
     kcp::Duration lingerTime = std::chrono::seconds(10); // a close may take so long
     bool connectWithoutReply = false; // plain: connected at once
     std::uint32_t maximumMessageSize = 16U << 20U; // bytes, of a message we accept
@@ -135,8 +136,10 @@ struct EndpointStats
 class Endpoint
 {
 public:
-    // crypto must outlive the endpoint. seed is for jitter and hashing, never for secrets.
-    Endpoint(Crypto *crypto, std::uint64_t seed);
+    // crypto must outlive the endpoint. seed is for jitter and hashing, never for secrets. Without
+    // a transform datagrams go as they are.
+    Endpoint(Crypto *crypto, std::uint64_t seed,
+             std::unique_ptr<PathTransform> transform = nullptr);
     ~Endpoint();
     Endpoint(const Endpoint &) = delete;
     Endpoint &operator=(const Endpoint &) = delete;
@@ -149,7 +152,8 @@ public:
                         std::uint32_t conv = 0);
 
     // Lets strangers in from now on (listen), changes what is let in, or (accepting = false)
-    // lets nobody in. An endpoint accepts nobody until the first call.
+    // lets nobody in, as does an invalid configuration. An endpoint accepts nobody until the first
+    // call.
     void setAcceptConfig(const AcceptConfig &config);
     // A server's resetKey: survives restarts when set, else random.
     void setResetKey(kcp::ByteView key);

@@ -96,10 +96,12 @@ struct Endpoint::Private
     void handleConfirm(kcp::Instant now, const Path &path, const Frame &frame);
     bool isFresh(kcp::Instant now, const Path &path, const ConfirmFrame &frame);
     void acceptNative(kcp::Instant now, const Path &path, const ConfirmFrame &frame);
+    void repeatLastWords(kcp::Instant now, const Path &path, const Tombstone &tombstone);
     void refuse(kcp::Instant now, const Path &path, std::uint64_t nonce, Refusal reason);
     void reset(kcp::Instant now, const Path &path, std::uint32_t conv);
     std::uint32_t freshConversation(const Address &peer);
 
+    std::unique_ptr<PathTransform> transform;
     SessionContext context; // holds the pool: is destroyed after the sessions
     std::uint64_t hashSeed;
     std::vector<Slot> slots;

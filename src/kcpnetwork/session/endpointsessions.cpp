@@ -7,13 +7,13 @@
 namespace kcpnet {
 
 Endpoint::Private::Private(Crypto *crypto, std::uint64_t seed)
-    : context(crypto, seed)
-    , hashSeed((std::uint64_t(context.random.next()) << 32U) | context.random.next())
-    , byPeer(0, PeerKeyHash{ hashSeed })
-    , byNonce(0, NonceKeyHash{ hashSeed })
-    , policy(hashSeed)
-    , tombstones(hashSeed)
-    , cookies(crypto)
+    : context(crypto, seed),
+      hashSeed((std::uint64_t(context.random.next()) << 32U) | context.random.next()),
+      byPeer(0, PeerKeyHash{ hashSeed }),
+      byNonce(0, NonceKeyHash{ hashSeed }),
+      policy(hashSeed),
+      tombstones(hashSeed),
+      cookies(crypto)
 {
     context.resetKey.resize(32);
     crypto->entropy(context.resetKey);

@@ -80,13 +80,14 @@ void Endpoint::Private::handleStrangeFrame(kcp::Instant now, const Path &path, c
     if (frame.type == FrameType::Ping && PingFrame::parse(frame.datagram)) {
         reset(now, path, frame.conv);
     } else if (frame.type == FrameType::Close) {
-        // Our CLOSE_ACK was lost.
+        // Our CLOSE_ACK was lost. From elsewhere it may be a replay, which is to learn no tag.
         const Tombstone *tombstone = tombstones.find(now, { path.peer, frame.conv });
         if (!tombstone)
             tombstone = tombstones.find(now, { Address(), frame.conv });
         const auto close = CloseFrame::parse(frame.datagram);
-        if (!tombstone || !close || !Crypto::equal(close->tag, tombstone->peerTag)
-            || !context.mayReply(now, context.notices))
+        if (!tombstone || !close || tombstone->peer != path.peer
+            || !Crypto::equal(close->tag, tombstone->peerTag)
+            || !context.mayReply(now, context.acquaintances))
             return;
         ShortFrame answer;
         answer.conv = frame.conv;
@@ -101,7 +102,10 @@ bool Endpoint::Private::acceptPlain(kcp::Instant now, const Path &path, kcp::Byt
     const SessionConfig &accepted = policy.config().session;
     const FirstWords words = firstWords(datagram, accepted.engine.receiveWindow);
     const PeerKey key{ path.peer, words.conv };
-    if ((!words.opens && !words.asks) || tombstones.find(now, key))
+    if (!words.opens && !words.asks)
+        return false;
+    // Late segments revive nothing, a native session neither: that one is buried without address.
+    if (tombstones.find(now, key) || tombstones.find(now, { Address(), words.conv }))
         return false;
     if (policy.check(path.peer) != Refusal::None) {
         ++context.stats.refused;
@@ -146,6 +150,8 @@ void Endpoint::Private::handleHello(kcp::Instant now, const Path &path, const Fr
             return;
         }
     }
+    if (const Tombstone *ended = tombstones.findByNonce(now, path.peer, key.base))
+        return repeatLastWords(now, path, *ended);
     const Refusal refusal = policy.check(path.peer);
     if (refusal != Refusal::None)
         return refuse(now, path, hello->nonce, refusal);
@@ -158,6 +164,21 @@ void Endpoint::Private::handleHello(kcp::Instant now, const Path &path, const Fr
     answer.conv = freshConversation(path.peer);
     answer.issued = cookies.issueTime(now);
     answer.cookie = cookies.make(now, path, answer.nonce, answer.conv, answer.issued);
+    context.reply(path, answer);
+}
+
+// A session was accepted, heard and ended, and none of what we said has arrived: a client that knew
+// nothing of it would begin again, and its first words would be heard twice.
+void Endpoint::Private::repeatLastWords(kcp::Instant now, const Path &path,
+                                        const Tombstone &tombstone)
+{
+    ++context.stats.rejectedIn;
+    if (tombstone.peer != path.peer || !context.mayReply(now, context.acquaintances))
+        return;
+    CloseFrame answer;
+    answer.conv = tombstone.key.conv;
+    answer.tag = tombstone.ownTag;
+    answer.code = tombstone.closeCode;
     context.reply(path, answer);
 }
 
@@ -193,10 +214,8 @@ void Endpoint::Private::handleConfirm(kcp::Instant now, const Path &path, const 
         ++context.stats.malformedIn;
         return;
     }
-    if (tombstones.find(now, { Address(), confirm->conv })) {
-        ++context.stats.rejectedIn;
-        return;
-    }
+    if (const Tombstone *ended = tombstones.find(now, { Address(), confirm->conv }))
+        return repeatLastWords(now, path, *ended);
     if (!isFresh(now, path, *confirm)) {
         ++context.stats.rejectedIn;
         return refuse(now, path, confirm->nonce, Refusal::CookieExpired);
@@ -215,7 +234,7 @@ bool Endpoint::Private::isFresh(kcp::Instant now, const Path &path, const Confir
 {
     if (cookies.check(now, path, confirm) != CookieJar::Check::Valid)
         return false;
-    return !tombstones.hasForgotten()
+    return !tombstones.hasForgotten(now)
             || kcp::serialLess(tombstones.newestForgotten(), confirm.issued);
 }
 
@@ -232,9 +251,8 @@ void Endpoint::Private::acceptNative(kcp::Instant now, const Path &path,
     SessionConfig config = policy.config().session;
     config.profile = Profile::Native;
     config.engine.conv = confirm.conv;
-    Session &session =
-            create(Session::Role::Server, config, path,
-                   NativeProtocol::handshakeEngine(config, Session::Role::Server));
+    Session &session = create(Session::Role::Server, config, path,
+                              NativeProtocol::handshakeEngine(config, Session::Role::Server));
     NativeProtocol::Accepted accepted;
     accepted.keys = deriveKeys(context.crypto, confirm.cookie);
     accepted.nonce = confirm.nonce;

@@ -107,8 +107,8 @@ DatagramKind classify(ByteView datagram)
     if (type < static_cast<std::uint8_t>(FrameType::Hello)
         || type > static_cast<std::uint8_t>(FrameType::Reset))
         return DatagramKind::Malformed;
-    const bool anyVersion = typeOf(datagram) == FrameType::Hello
-            || typeOf(datagram) == FrameType::Refuse;
+    const bool anyVersion =
+            typeOf(datagram) == FrameType::Hello || typeOf(datagram) == FrameType::Refuse;
     return anyVersion || datagram[5] == ProtocolVersion ? DatagramKind::Frame
                                                         : DatagramKind::Malformed;
 }

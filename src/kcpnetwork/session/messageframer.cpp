@@ -6,8 +6,7 @@
 namespace kcpnet {
 
 MessageFramer::MessageFramer(std::size_t maximumSize, std::size_t unreadLimit)
-    : m_maximumSize(maximumSize)
-    , m_unreadLimit(unreadLimit)
+    : m_maximumSize(maximumSize), m_unreadLimit(unreadLimit)
 {
 }
 
@@ -44,8 +43,7 @@ MessageFramer::Prefix MessageFramer::readPrefix(kcp::Engine &engine)
 
 bool MessageFramer::isFull() const
 {
-    return !m_complete.isEmpty()
-            && m_unreadBytes + m_complete.size() * Overhead >= m_unreadLimit;
+    return !m_complete.isEmpty() && m_unreadBytes + m_complete.size() * Overhead >= m_unreadLimit;
 }
 
 bool MessageFramer::pump(kcp::Engine &engine)

@@ -17,8 +17,8 @@ void NativeProtocol::close(kcp::Instant now, std::uint32_t code, std::string_vie
     const std::size_t room = std::max<std::size_t>(
             std::min<std::size_t>(m_session.engine().config().mtu, HandshakeMtu),
             CloseFrame::HeadSize);
-    m_closing->text = validUtf8(text, std::min(CloseFrame::MaximumText,
-                                               room - CloseFrame::HeadSize));
+    m_closing->text =
+            validUtf8(text, std::min(CloseFrame::MaximumText, room - CloseFrame::HeadSize));
     const kcp::Duration linger = m_session.config().lingerTime;
     if (!hasKeys() && m_session.engine().isSendIdle()) {
         m_session.finish(CloseReason::LocalClose); // nobody has heard of us
@@ -50,6 +50,7 @@ void NativeProtocol::sendLastWords(std::uint32_t code)
 {
     if (!hasKeys())
         return;
+    m_lastWords = code;
     CloseFrame frame;
     frame.conv = m_session.conversation();
     frame.tag = ownTag();
@@ -99,8 +100,8 @@ void NativeProtocol::handleClose(kcp::Instant now, const Path &path, const Close
     }
     sendCloseAck();
     m_session.raise(Event::Type::PeerFinished);
-    m_session.finish(m_closing ? CloseReason::LocalClose : CloseReason::RemoteClose,
-                     Refusal::None, frame.code, std::move(text));
+    m_session.finish(m_closing ? CloseReason::LocalClose : CloseReason::RemoteClose, Refusal::None,
+                     frame.code, std::move(text));
 }
 
 void NativeProtocol::handleCloseAck(kcp::Instant now, const Path &path, const Tag &tag)

@@ -108,8 +108,7 @@ void NativeProtocol::handleAccept(kcp::Instant now, const Path &path, const Acce
         handleSegments(now, path, frame.segments);
 }
 
-void NativeProtocol::completeHandshake(kcp::Instant now, const Path &path,
-                                       const AcceptFrame &frame)
+void NativeProtocol::completeHandshake(kcp::Instant now, const Path &path, const AcceptFrame &frame)
 {
     if (frame.parameters.mode != static_cast<std::uint8_t>(m_session.config().mode)) {
         sendLastWords(CloseCodeProtocol);
@@ -174,12 +173,12 @@ void NativeProtocol::holdEarly(kcp::ByteView datagram)
 // --- the server that has accepted -------------------------------------------------------------
 
 NativeProtocol::NativeProtocol(Session &session, kcp::Instant now, const Accepted &accepted)
-    : m_session(session)
-    , m_liveness(now)
-    , m_keys(accepted.keys)
-    , m_nonce(accepted.nonce)
-    , m_issued(accepted.issued)
-    , m_unconfirmed(true)
+    : m_session(session),
+      m_liveness(now),
+      m_keys(accepted.keys),
+      m_nonce(accepted.nonce),
+      m_issued(accepted.issued),
+      m_unconfirmed(true)
 {
     adoptPeer(now, accepted.peer);
     request(DueAccept);
@@ -228,8 +227,7 @@ void NativeProtocol::repeatAccept()
 void NativeProtocol::noteConfirmed()
 {
     m_unconfirmed = false;
-    m_session.engine().setMtu(
-            std::min<std::uint32_t>(m_session.config().engine.mtu, m_peer.mtu));
+    m_session.engine().setMtu(std::min<std::uint32_t>(m_session.config().engine.mtu, m_peer.mtu));
 }
 
 } // namespace kcpnet

@@ -9,8 +9,7 @@ namespace kcpnet {
 using State = Session::State;
 
 NativeProtocol::NativeProtocol(Session &session, kcp::Instant now)
-    : m_session(session)
-    , m_liveness(now)
+    : m_session(session), m_liveness(now)
 {
 }
 
@@ -45,11 +44,15 @@ bool NativeProtocol::epitaph(kcp::Instant now, Tombstone &tombstone) const
         return false;
     // A server's conv names the session wherever the client is.
     tombstone.key = { isClient() ? m_session.path().peer : Address(), m_session.conversation() };
+    tombstone.peer = m_session.path().peer;
     tombstone.expiry = now + TombstoneLife;
     tombstone.ownTag = ownTag();
     tombstone.peerTag = peerTag();
     tombstone.cookieIssued = m_issued;
+    tombstone.closeCode = m_lastWords;
     tombstone.isNative = !isClient();
+    if (!isClient())
+        tombstone.nonce = handshakeNonce();
     return true;
 }
 
@@ -96,7 +99,7 @@ void NativeProtocol::handleSegments(kcp::Instant now, const Path &path, kcp::Byt
 
 void NativeProtocol::handleFrame(kcp::Instant now, const Path &path, const Frame &frame)
 {
-    const auto with = [this, &frame](auto parsed, auto handle) {
+    const auto with = [this](auto parsed, auto handle) {
         if (parsed)
             handle(*parsed);
         else
@@ -239,7 +242,7 @@ void NativeProtocol::rebind(kcp::Instant now)
 void NativeProtocol::challenge(kcp::Instant now, const Path &path)
 {
     SessionContext &context = m_session.context();
-    if (isClient() || !context.mayReply(now, context.notices))
+    if (isClient() || !context.mayReply(now, context.acquaintances))
         return;
     ShortFrame frame;
     frame.conv = m_session.conversation();
@@ -270,8 +273,7 @@ void NativeProtocol::handlePathResponse(kcp::Instant now, const Path &path, cons
         const Tag challenge =
                 makePathChallenge(context.crypto, context.pathSecret,
                                   { m_session.conversation(), m_moves, path.peer, issued });
-        if (Crypto::equal(response,
-                          makePathResponse(context.crypto, m_keys.pathKey, challenge))) {
+        if (Crypto::equal(response, makePathResponse(context.crypto, m_keys.pathKey, challenge))) {
             moveTo(now, path);
             return;
         }

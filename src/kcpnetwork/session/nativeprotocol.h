@@ -161,6 +161,7 @@ private:
     std::uint32_t m_pingHeard = 0; // the peer's newest PING's
     std::uint32_t m_datagramSequence = 0;
     std::uint32_t m_newestDatagram = 0;
+    std::uint32_t m_lastWords = CloseCodeAbort; // the code of our CLOSE that is not repeated
     Tag m_challenge{}; // to be answered
     std::uint8_t m_due = 0;
     std::uint8_t m_acceptsLeft = 0;

@@ -59,8 +59,7 @@ std::size_t NativeProtocol::pollControl(kcp::MutableBytes buffer)
         ShortFrame frame;
         frame.conv = m_session.conversation();
         frame.type = FrameType::PathResponse;
-        frame.bytes =
-                makePathResponse(m_session.context().crypto, m_keys.pathKey, m_challenge);
+        frame.bytes = makePathResponse(m_session.context().crypto, m_keys.pathKey, m_challenge);
         return frame.write(buffer);
     }
     if (take(DuePong))
@@ -126,8 +125,8 @@ std::size_t NativeProtocol::writeAccept(kcp::MutableBytes buffer)
     frame.tag = ownTag();
     frame.nonce = m_nonce;
     frame.parameters = ownParameters();
-    frame.resetToken = makeResetToken(context.crypto, context.resetKey, frame.conv,
-                                      m_session.path().peer);
+    frame.resetToken =
+            makeResetToken(context.crypto, context.resetKey, frame.conv, m_session.path().peer);
     return frame.write(buffer);
 }
 

@@ -19,9 +19,7 @@ constexpr kcp::Duration StarvedDelay = std::chrono::milliseconds(250);
 } // namespace
 
 PlainProtocol::PlainProtocol(Session &session, kcp::Instant now)
-    : m_session(session)
-    , m_liveness(now)
-    , m_proven(session.role() == Session::Role::Client)
+    : m_session(session), m_liveness(now), m_proven(session.role() == Session::Role::Client)
 {
 }
 
@@ -176,8 +174,8 @@ Liveness::Limits PlainProtocol::limits() const
 
 std::size_t PlainProtocol::pollTransmit(kcp::Instant now, kcp::MutableBytes buffer)
 {
-    const std::size_t size = m_proven ? m_session.pollEngine(now, buffer)
-                                      : pollWithCredit(now, buffer);
+    const std::size_t size =
+            m_proven ? m_session.pollEngine(now, buffer) : pollWithCredit(now, buffer);
     if (size == 0 && m_session.state() == State::Closing && m_session.engine().isSendIdle())
         m_session.finish(CloseReason::LocalClose);
     return size;
@@ -186,7 +184,8 @@ std::size_t PlainProtocol::pollTransmit(kcp::Instant now, kcp::MutableBytes buff
 // A segment larger than the credit waits; WASK is small enough, and its answer proves the address.
 std::size_t PlainProtocol::pollWithCredit(kcp::Instant now, kcp::MutableBytes buffer)
 {
-    buffer = buffer.first(static_cast<std::size_t>(std::min<std::uint64_t>(m_credit, buffer.size())));
+    buffer = buffer.first(
+            static_cast<std::size_t>(std::min<std::uint64_t>(m_credit, buffer.size())));
     std::size_t size = m_session.pollEngine(now, buffer);
     kcp::Engine &engine = m_session.engine();
     const bool starved = size == 0 && engine.waitingSegments() > 0

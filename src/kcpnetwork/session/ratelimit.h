@@ -14,9 +14,7 @@ class RateLimit
 {
 public:
     RateLimit(std::uint32_t perSecond, std::uint32_t burst)
-        : m_cost(1000000 / perSecond)
-        , m_capacity(m_cost * burst)
-        , m_saved(m_capacity)
+        : m_cost(1000000 / perSecond), m_capacity(m_cost * burst), m_saved(m_capacity)
     {
     }
 

@@ -32,9 +32,9 @@ constexpr std::uint16_t bit(Event::Type type)
 // The order in which several events of one session are told: what may be read comes before the
 // news that there will be no more.
 constexpr Event::Type EventOrder[] = {
-    Event::Type::Connected,   Event::Type::Accepted,         Event::Type::PeerAddressChanged,
-    Event::Type::PathSilent,  Event::Type::DatagramReceived, Event::Type::Readable,
-    Event::Type::Written,     Event::Type::Acknowledged,     Event::Type::PeerFinished,
+    Event::Type::Connected,  Event::Type::Accepted,         Event::Type::PeerAddressChanged,
+    Event::Type::PathSilent, Event::Type::DatagramReceived, Event::Type::Readable,
+    Event::Type::Written,    Event::Type::Acknowledged,     Event::Type::PeerFinished,
     Event::Type::Closed,
 };
 
@@ -42,13 +42,13 @@ constexpr Event::Type EventOrder[] = {
 
 Session::Session(SessionContext &context, SessionId id, Role role, const SessionConfig &config,
                  const Path &path, const kcp::Config &engine)
-    : m_context(context)
-    , m_config(config)
-    , m_path(path)
-    , m_engine(engine, &context.pool)
-    , m_id(id)
-    , m_state(role == Role::Client ? State::Connecting : State::Connected)
-    , m_role(role)
+    : m_context(context),
+      m_config(config),
+      m_path(path),
+      m_engine(engine, &context.pool),
+      m_id(id),
+      m_state(role == Role::Client ? State::Connecting : State::Connected),
+      m_role(role)
 {
     m_engine.setReceiveLimit(config.receiveLimit);
 }
@@ -368,7 +368,7 @@ kcp::Engine::Input Session::handleSegments(kcp::Instant now, kcp::ByteView datag
         raiseReadable();
     else if (m_engine.readableBytes() > readable)
         raise(Event::Type::Readable); // also when the last news was not read: a reader may wait
-                                      // for more
+                // for more
     return input;
 }
 

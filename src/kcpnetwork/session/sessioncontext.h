@@ -22,7 +22,6 @@ struct Reply
     Path path;
     std::uint8_t size = 0;
     std::array<std::uint8_t, MaximumSize> data{};
-
 };
 
 struct SessionContext
@@ -31,11 +30,14 @@ struct SessionContext
     static constexpr std::size_t MaximumReplies = 256;
 
     // Each kind of reply that strangers can cause has a budget of its own, so that garbage does not
-    // keep anybody from connecting.
+    // keep anybody from connecting, moving or closing.
     static constexpr std::uint32_t HandshakesPerSecond = 5000; // COOKIE, REFUSE, WINS
     static constexpr std::uint32_t HandshakeBurst = 1000;
-    static constexpr std::uint32_t NoticesPerSecond = 1000; // RESET, PATH_CHALLENGE, CLOSE_ACK
+    static constexpr std::uint32_t NoticesPerSecond = 1000; // RESET
     static constexpr std::uint32_t NoticeBurst = 500;
+    // PATH_CHALLENGE and a late CLOSE_ACK: whoever wants one has to know a conversation.
+    static constexpr std::uint32_t AcquaintancesPerSecond = 1000;
+    static constexpr std::uint32_t AcquaintanceBurst = 500;
 
     SessionContext(Crypto *functions, std::uint64_t seed) : crypto(*functions), random(seed) { }
 
@@ -69,6 +71,7 @@ struct SessionContext
 
     RateLimit handshakes{ HandshakesPerSecond, HandshakeBurst };
     RateLimit notices{ NoticesPerSecond, NoticeBurst };
+    RateLimit acquaintances{ AcquaintancesPerSecond, AcquaintanceBurst };
 
     RingQueue<SessionId> dirty; // may have something to transmit
     RingQueue<SessionId> eventful; // have events that were not polled

@@ -8,7 +8,7 @@ file(REMOVE_RECURSE "${BINARY}")
 execute_process(COMMAND ${CMAKE_COMMAND} -S "${SOURCE}" -B "${BINARY}" -G "${GENERATOR}"
         "-DCMAKE_MAKE_PROGRAM=${MAKE_PROGRAM}" ${OPTIONS}
     COMMAND_ERROR_IS_FATAL ANY)
-execute_process(COMMAND ${CMAKE_COMMAND} --build "${BINARY}" COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CMAKE_COMMAND} --build "${BINARY}" --parallel 2 COMMAND_ERROR_IS_FATAL ANY)
 
 list(POP_FRONT RUN program)
 find_program(path NAMES "${program}" PATHS "${BINARY}" "${BINARY}/Debug" "${BINARY}/examples"

@@ -12,7 +12,10 @@ class tst_EndpointClose : public QObject
     Q_OBJECT
 
 private Q_SLOTS:
-    void initTestCase() { qInfo("KCP_TEST_SEED=%llu", static_cast<unsigned long long>(testSeed())); }
+    void initTestCase()
+    {
+        qInfo("KCP_TEST_SEED=%llu", static_cast<unsigned long long>(testSeed()));
+    }
 
     void graceful();
     void orderOfEvents();
@@ -26,6 +29,8 @@ private Q_SLOTS:
     void peerDoesNotRead();
     void closeAckLost();
     void abortIsOneDatagram();
+    void abortBeforeAcceptIsHeard_data();
+    void abortBeforeAcceptIsHeard();
     void abortAfterClose();
     void lingerOff();
     void serverCloses();
@@ -236,6 +241,44 @@ void tst_EndpointClose::abortIsOneDatagram()
     QVERIFY(p.server.closedWith(CloseReason::RemoteAbort, p.peer));
     QCOMPARE(p.server.find(Type::Closed)->closeCode, 0xffffffffU);
     QCOMPARE(p.server.text(p.peer).size(), std::size_t(0));
+}
+
+void tst_EndpointClose::abortBeforeAcceptIsHeard_data()
+{
+    QTest::addColumn<int>("silence"); // ms in which nothing comes from the server
+    QTest::newRow("told by CONFIRM's answer") << 300;
+    QTest::newRow("told by the next HELLO's answer") << 3000;
+}
+
+// The server has heard the request and closed the session, and nothing of that arrives: the client
+// must not begin again in silence, or the request is heard twice.
+void tst_EndpointClose::abortBeforeAcceptIsHeard()
+{
+    QFETCH(int, silence);
+    NativePair p;
+    p.server.onEvent = [&](const Event &event) {
+        if (event.type == Type::Readable)
+            p.server->abort(p.network.now, event.session);
+    };
+    const kcp::Instant end = p.network.now + std::chrono::milliseconds(silence);
+    const Address elsewhere = address(66, 666);
+    p.network.filter = [&](const TestNetwork::Packet &packet) {
+        if (packet.to == elsewhere)
+            return true;
+        if (packet.type() == Confirm || packet.type() == Hello) // a replay is told nothing
+            p.server->handleDatagram(p.network.now, { p.server.where, elsewhere }, packet.data);
+        return packet.from != p.server.where || packet.type() == CookieType || packet.sent >= end;
+    };
+    p.id = p.client.connectTo(p.server, nativeConfig());
+    p.client->write(p.id, view("request"));
+    p.network.run(9s);
+    QCOMPARE(p.server.count(Type::Accepted), 1);
+    QVERIFY(p.server.closedWith(CloseReason::LocalAbort));
+    QVERIFY(p.client.closedWith(CloseReason::RemoteAbort, p.id));
+    QVERIFY(p.network.countFrames(Hello) >= (silence > 1000 ? 2U : 1U));
+    for (const auto &packet : p.network.captured)
+        QVERIFY(packet.to != elsewhere || packet.type() == CookieType || packet.type() == Refuse);
+    QVERIFY(p.server->isIdle());
 }
 
 void tst_EndpointClose::abortAfterClose()

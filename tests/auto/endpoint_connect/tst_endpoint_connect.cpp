@@ -13,7 +13,10 @@ class tst_EndpointConnect : public QObject
     Q_OBJECT
 
 private Q_SLOTS:
-    void initTestCase() { qInfo("KCP_TEST_SEED=%llu", static_cast<unsigned long long>(testSeed())); }
+    void initTestCase()
+    {
+        qInfo("KCP_TEST_SEED=%llu", static_cast<unsigned long long>(testSeed()));
+    }
 
     void frames();
     void earlyWrite();
@@ -133,7 +136,8 @@ void tst_EndpointConnect::firstFlightIsBounded()
         bytes += packet.data.size() - 64;
     }
     QCOMPARE(bytes, std::size_t(10 * (1200 - 64)));
-    QVERIFY(p.network.run(60s, [&] { return p.server.text(p.server.accepted()).size() == 1000000; }));
+    QVERIFY(p.network.run(60s,
+                          [&] { return p.server.text(p.server.accepted()).size() == 1000000; }));
 }
 
 void tst_EndpointConnect::parametersAreAgreed()
@@ -297,7 +301,8 @@ void tst_EndpointConnect::refusedAfterCookie()
     QCOMPARE(p.client.count(Type::Closed), 1);
     QVERIFY(p.client.closedWith(CloseReason::Refused));
     QCOMPARE(int(p.client.find(Type::Closed)->refusal), 1);
-    QVERIFY(p.client.closedWith(CloseReason::Refused, a) != p.client.closedWith(CloseReason::Refused, b));
+    QVERIFY(p.client.closedWith(CloseReason::Refused, a)
+            != p.client.closedWith(CloseReason::Refused, b));
     QCOMPARE(p.server->sessionCount(), 1U);
 }
 

@@ -15,7 +15,10 @@ class tst_EndpointDefects : public QObject
     Q_OBJECT
 
 private Q_SLOTS:
-    void initTestCase() { qInfo("KCP_TEST_SEED=%llu", static_cast<unsigned long long>(testSeed())); }
+    void initTestCase()
+    {
+        qInfo("KCP_TEST_SEED=%llu", static_cast<unsigned long long>(testSeed()));
+    }
 
     void defect13_otherConversationLeavesTheSessionAlone_data();
     void defect13_otherConversationLeavesTheSessionAlone();
@@ -142,11 +145,21 @@ void tst_EndpointDefects::defect15_strangersCostNothing()
     for (std::uint32_t i = 0; i < 20000; ++i) {
         kcptest::Segment segment = push(0, "");
         switch (i % 5) {
-        case 0: segment = kcptest::ack(i); break;
-        case 1: segment = kcptest::wins(); break;
-        case 2: segment = push(100000 + i, "far beyond any window"); break;
-        case 3: segment = push(0, "an answer to nothing").withUna(1); break;
-        case 4: segment = push(0, "cut short").withLength(1000); break;
+        case 0:
+            segment = kcptest::ack(i);
+            break;
+        case 1:
+            segment = kcptest::wins();
+            break;
+        case 2:
+            segment = push(100000 + i, "far beyond any window");
+            break;
+        case 3:
+            segment = push(0, "an answer to nothing").withUna(1);
+            break;
+        case 4:
+            segment = push(0, "cut short").withLength(1000);
+            break;
         }
         const auto datagram = encoded(segment.withConv(i).withWindow(128));
         bytesIn += datagram.size();

@@ -76,7 +76,10 @@ class tst_EndpointPlain : public QObject
     Q_OBJECT
 
 private Q_SLOTS:
-    void initTestCase() { qInfo("KCP_TEST_SEED=%llu", static_cast<unsigned long long>(testSeed())); }
+    void initTestCase()
+    {
+        qInfo("KCP_TEST_SEED=%llu", static_cast<unsigned long long>(testSeed()));
+    }
 
     void connectsWithoutData();
     void connectWithoutReply();
@@ -255,9 +258,8 @@ void tst_EndpointPlain::messages()
         QVERIFY(p.client->writeMessage(id, sent.back()));
     }
     QVERIFY(!p.client->write(id, view("stream"))); // the boundaries would be lost
-    QVERIFY(p.network.run(20s, [&] {
-        return p.server.messagesOf(p.server.accepted()).size() == sent.size();
-    }));
+    QVERIFY(p.network.run(
+            20s, [&] { return p.server.messagesOf(p.server.accepted()).size() == sent.size(); }));
     QVERIFY(p.server.messagesOf(p.server.accepted()) == sent);
 }
 
@@ -360,12 +362,16 @@ void tst_EndpointPlain::idleTimeout()
     config.keepAliveInterval = 10s;
     const SessionId id = p.client.connectTo(p.server, config);
     p.network.run(100ms);
-    p.network.filter = [&](const TestNetwork::Packet &packet) { return packet.from != p.server.where; };
+    p.network.filter = [&](const TestNetwork::Packet &packet) {
+        return packet.from != p.server.where;
+    };
     // Garbage and replays from the right address do not keep it alive.
-    const std::vector<std::uint8_t> replay = segment(p.client->session(id)->conversation(), Wins, 0, 0);
+    const std::vector<std::uint8_t> replay =
+            segment(p.client->session(id)->conversation(), Wins, 0, 0);
     for (int i = 0; i < 29; ++i) {
         p.network.run(1s);
-        p.client->handleDatagram(p.network.now, { {}, p.server.where }, std::vector<std::uint8_t>(40, 9));
+        p.client->handleDatagram(p.network.now, { {}, p.server.where },
+                                 std::vector<std::uint8_t>(40, 9));
     }
     QCOMPARE(p.client.count(Type::Closed), 0);
     p.network.run(1s);
@@ -568,7 +574,8 @@ void tst_EndpointPlain::amplificationLimit()
     QVERIFY(out <= 3 * in);
     const std::size_t before = out;
     // More bytes in, more bytes out.
-    p.network.send(p.stranger.where, p.server.where, segment(1, Push, 1, 0, std::string(1400, 'q')));
+    p.network.send(p.stranger.where, p.server.where,
+                   segment(1, Push, 1, 0, std::string(1400, 'q')));
     p.network.run(500ms);
     QVERIFY(out > before);
     QVERIFY(out <= 3 * in);
@@ -657,9 +664,8 @@ void tst_EndpointPlain::fairTurns()
             runs.push_back({ who, 0 });
         ++runs.back().second;
     }
-    const std::vector<std::pair<char, int>> expected{
-        { 'a', 46 }, { 'b', 46 }, { 'a', 46 }, { 'b', 46 }, { 'a', 8 }, { 'b', 8 }
-    };
+    const std::vector<std::pair<char, int>> expected{ { 'a', 46 }, { 'b', 46 }, { 'a', 46 },
+                                                      { 'b', 46 }, { 'a', 8 },  { 'b', 8 } };
     QVERIFY(runs == expected);
 }
 

@@ -41,7 +41,9 @@ class Node
 {
 public:
     Node(TestNetwork &network, const kcpnet::Address &at, std::uint64_t seed)
-        : crypto(seed), where(at), endpoint(std::make_unique<kcpnet::Endpoint>(&crypto, seed)),
+        : crypto(seed),
+          where(at),
+          endpoint(std::make_unique<kcpnet::Endpoint>(&crypto, seed)),
           m_network(network)
     {
     }
@@ -133,7 +135,8 @@ public:
     }
 
     // Puts a datagram under way, whoever sends it.
-    void send(const kcpnet::Address &from, const kcpnet::Address &to, std::vector<std::uint8_t> data)
+    void send(const kcpnet::Address &from, const kcpnet::Address &to,
+              std::vector<std::uint8_t> data)
     {
         Packet packet{ now, from, to, std::move(data) };
         if (filter && !filter(packet))
@@ -144,8 +147,7 @@ public:
             return;
         const int copies = duplication > 0 && random.chance(duplication) ? 2 : 1;
         for (int i = 0; i < copies; ++i) {
-            const kcp::Duration late =
-                    jitter.count() > 0
+            const kcp::Duration late = jitter.count() > 0
                     ? kcp::Duration(random.below(static_cast<std::uint32_t>(jitter.count())))
                     : kcp::Duration(0);
             m_underWay.emplace(now + delay + late, packet);

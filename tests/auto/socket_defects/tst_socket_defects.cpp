@@ -39,8 +39,7 @@ bool echoes(quint16 port)
 {
     KcpSocket socket;
     QByteArray answer;
-    QObject::connect(&socket, &KcpSocket::readyRead, &socket,
-                     [&] { answer += socket.readAll(); });
+    QObject::connect(&socket, &KcpSocket::readyRead, &socket, [&] { answer += socket.readAll(); });
     socket.connectToHost(QHostAddress::LocalHost, port);
     socket.write("still there?");
     return QTest::qWaitFor([&] { return answer == "still there?"; }, 10000);
@@ -52,8 +51,8 @@ void tst_SocketDefects::defect18_deletedInItsOwnSlot_data()
 {
     QTest::addColumn<QString>("slot");
     QTest::addColumn<bool>("atTheServer");
-    for (const char *slot : { "readyRead", "bytesWritten", "disconnected", "stateChanged",
-                              "readChannelFinished" })
+    for (const char *slot :
+         { "readyRead", "bytesWritten", "disconnected", "stateChanged", "readChannelFinished" })
         QTest::addRow("client, %s", slot) << QString::fromLatin1(slot) << false;
     QTest::newRow("client, connected") << QStringLiteral("connected") << false;
     QTest::newRow("server, readyRead") << QStringLiteral("readyRead") << true;

@@ -75,10 +75,7 @@ public:
         batch.clear();
     }
 
-    kcpnet::Path pathTo() const
-    {
-        return { {}, kcpToAddress(localHost, channel->localPort()) };
-    }
+    kcpnet::Path pathTo() const { return { {}, kcpToAddress(localHost, channel->localPort()) }; }
 
     QObject parent;
     std::unique_ptr<KcpUdpChannel> channel;
@@ -185,8 +182,7 @@ void tst_UdpChannel::datagramsArrive()
 
     QTRY_COMPARE(receiver.datagrams.size(), all.size());
     QVERIFY(receiver.datagrams == all); // loopback keeps the order
-    const kcpnet::Address expected =
-            kcpToAddress(localHost, sender.channel->localPort());
+    const kcpnet::Address expected = kcpToAddress(localHost, sender.channel->localPort());
     for (const kcpnet::Path &path : receiver.paths) {
         QCOMPARE(path.peer, expected);
         QVERIFY(path.local.isNull()); // bound to one address: no other can have been asked

@@ -162,7 +162,12 @@ public:
     // Bytes that may wait for the application before the advertised window closes; 0 = only the
     // receive window limits.
     void setReceiveLimit(std::size_t bytes);
-    void setAcksAreDelayed(bool delayed) { m_config.acksAreDelayed = delayed; }
+    void setAcksAreDelayed(bool delayed)
+    {
+        m_config.acksAreDelayed = delayed;
+        if ((m_control & SendsAcks) != 0)
+            m_ackDeadline = Instant::min(); // those that wait already have no other deadline
+    }
 
     // Gives back the rings of queues that are empty, as a conversation that has been busy and is
     // idle now should. They grow again when needed.
