@@ -53,28 +53,35 @@ KcpConnector::KcpConnector(KcpSocketPrivate *socket, quint16 port,
 {
 }
 
-KcpConnector::~KcpConnector() = default;
+KcpConnector::~KcpConnector()
+{
+    if (m_lookup) {
+        m_lookup->forget();
+        m_lookup->deleteLater(); // this may be its slot
+    }
+}
+
+void KcpHostLookup::finish(const QHostInfo &info)
+{
+    if (m_connector)
+        m_connector->lookedUp(info);
+}
 
 void KcpConnector::lookUp(const QString &hostName)
 {
     m_hostName = hostName;
-    // Never aborted: Qt leaks the functor of an aborted lookup. A result that nobody wants any more
-    // finds another connector, or none.
-    const auto use = [this, socket = m_socket](const QHostInfo &info) {
-        if (socket->connector.get() == this && info.lookupId() == m_lookupId)
-            lookedUp(info);
-    };
-    m_lookupId = QHostInfo::lookupHost(hostName, m_socket->q, use);
+    m_lookup = new KcpHostLookup(this, m_socket->q);
+    QHostInfo::lookupHost(hostName, m_lookup, SLOT(finish(QHostInfo)));
 }
 
 void KcpConnector::finishLookUp()
 {
+    m_lookup->forget();
     lookedUp(QHostInfo::fromName(m_hostName));
 }
 
 void KcpConnector::lookedUp(const QHostInfo &info)
 {
-    m_lookupId = -1;
     m_socket->startConnecting(info.addresses());
 }
 

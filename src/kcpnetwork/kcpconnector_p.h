@@ -14,7 +14,27 @@
 #include <memory>
 #include <vector>
 
+class KcpConnector;
 class KcpSocketPrivate;
+
+// Receives the result of a lookup. (Qt leaks the functor of a lookup whose result is not wanted any
+// more, therefore a slot.)
+class KcpHostLookup : public QObject
+{
+    Q_OBJECT
+public:
+    KcpHostLookup(KcpConnector *connector, QObject *parent)
+        : QObject(parent), m_connector(connector)
+    {
+    }
+    void forget() { m_connector = nullptr; }
+
+public Q_SLOTS:
+    void finish(const QHostInfo &info);
+
+private:
+    KcpConnector *m_connector;
+};
 
 class KcpConnector
 {
@@ -26,7 +46,6 @@ public:
     void lookUp(const QString &hostName);
     // Blocks for the result that lookUp() has not brought yet.
     void finishLookUp();
-    bool isLookingUp() const { return m_lookupId >= 0; }
 
     // Leaves only what the wanted protocol can use, and lets the address families alternate.
     QList<QHostAddress> usable(const QList<QHostAddress> &addresses) const;
@@ -44,6 +63,7 @@ public:
     bool wait(kcp::Instant deadline);
 
 private:
+    friend class KcpHostLookup;
     struct Attempt;
 
     void lookedUp(const QHostInfo &info);
@@ -57,6 +77,7 @@ private:
     void scheduleNext();
 
     KcpSocketPrivate *m_socket;
+    KcpHostLookup *m_lookup = nullptr; // a child of the socket
     std::vector<std::unique_ptr<Attempt>> m_attempts;
     QList<QHostAddress> m_untried;
     std::unique_ptr<KcpTimer> m_timer;
@@ -67,7 +88,6 @@ private:
     QString m_errorText;
     qint64 m_earlyMessageBytes = 0;
     QAbstractSocket::SocketError m_error = QAbstractSocket::UnknownSocketError;
-    int m_lookupId = -1;
     quint16 m_port;
     QAbstractSocket::NetworkLayerProtocol m_protocol;
 };

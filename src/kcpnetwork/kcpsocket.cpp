@@ -452,7 +452,10 @@ KcpConfiguration KcpSocket::configuration() const
 /*!
     Sets the configuration to \a configuration. While connected, noDelay, interval, fastResend,
     congestionControl, minimumRto, deadLink, ackNoDelay and the times change at once, the rest with the
-    next connection; then a change of mode or profile is refused with a warning and \c false.
+    next connection; then a change of mode or profile is refused with a warning.
+
+    Returns \c true when the configuration was taken, \c false when it was refused and the old one
+    stays.
 */
 bool KcpSocket::setConfiguration(const KcpConfiguration &configuration)
 {

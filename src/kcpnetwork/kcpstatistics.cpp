@@ -19,28 +19,116 @@
     Counters only grow. A snapshot does not change by itself.
 */
 
-/*! \property KcpStatistics::bytesSent \brief bytes of all UDP payloads sent, headers of KCP included */
-/*! \property KcpStatistics::bytesReceived \brief bytes of all UDP payloads received, headers of KCP included */
-/*! \property KcpStatistics::datagramsSent \brief UDP datagrams sent */
-/*! \property KcpStatistics::datagramsReceived \brief UDP datagrams received */
-/*! \property KcpStatistics::segmentsSent \brief data segments sent, retransmissions included */
-/*! \property KcpStatistics::segmentsReceived \brief data segments received, duplicates included */
-/*! \property KcpStatistics::timeoutRetransmissions \brief segments sent again because no acknowledgement came in time */
-/*! \property KcpStatistics::fastRetransmissions \brief segments sent again because later ones were acknowledged */
-/*! \property KcpStatistics::retransmissions \brief all segments sent again */
-/*! \property KcpStatistics::lossRate \brief share of sent segments that were retransmissions, 0 to 1 */
-/*! \property KcpStatistics::duplicatesReceived \brief data segments that had arrived before */
-/*! \property KcpStatistics::malformedDropped \brief datagrams or segments dropped as impossible */
-/*! \property KcpStatistics::unreliableDropped \brief datagrams of KcpSocket::sendDatagram() that found no room */
-/*! \property KcpStatistics::smoothedRtt \brief smoothed round-trip time in milliseconds; 0 before the first sample */
-/*! \property KcpStatistics::rttVariation \brief variation of the round-trip time in milliseconds */
-/*! \property KcpStatistics::retransmissionTimeout \brief current retransmission timeout in milliseconds */
-/*! \property KcpStatistics::congestionWindow \brief segments that the congestion control allows under way; the send window when nothing limits */
-/*! \property KcpStatistics::peerWindow \brief receive window of the peer in segments, as last told */
-/*! \property KcpStatistics::bytesInFlight \brief bytes sent and not acknowledged */
-/*! \property KcpStatistics::bytesQueued \brief bytes not yet sent for the first time */
-/*! \property KcpStatistics::connectionsAccepted \brief connections that a server has accepted */
-/*! \property KcpStatistics::connectionsRefused \brief connections that a server has refused */
+/*!
+    \property KcpStatistics::bytesSent
+    \brief bytes of all UDP payloads sent, headers of KCP included
+*/
+
+/*!
+    \property KcpStatistics::bytesReceived
+    \brief bytes of all UDP payloads received, headers of KCP included
+*/
+
+/*!
+    \property KcpStatistics::datagramsSent
+    \brief UDP datagrams sent
+*/
+
+/*!
+    \property KcpStatistics::datagramsReceived
+    \brief UDP datagrams received
+*/
+
+/*!
+    \property KcpStatistics::segmentsSent
+    \brief data segments sent, retransmissions included
+*/
+
+/*!
+    \property KcpStatistics::segmentsReceived
+    \brief data segments received, duplicates included
+*/
+
+/*!
+    \property KcpStatistics::timeoutRetransmissions
+    \brief segments sent again because no acknowledgement came in time
+*/
+
+/*!
+    \property KcpStatistics::fastRetransmissions
+    \brief segments sent again because later ones were acknowledged
+*/
+
+/*!
+    \property KcpStatistics::retransmissions
+    \brief all segments sent again
+*/
+
+/*!
+    \property KcpStatistics::lossRate
+    \brief share of sent segments that were retransmissions, 0 to 1
+*/
+
+/*!
+    \property KcpStatistics::duplicatesReceived
+    \brief data segments that had arrived before
+*/
+
+/*!
+    \property KcpStatistics::malformedDropped
+    \brief datagrams or segments dropped as impossible
+*/
+
+/*!
+    \property KcpStatistics::unreliableDropped
+    \brief datagrams of KcpSocket::sendDatagram() that found no room
+*/
+
+/*!
+    \property KcpStatistics::smoothedRtt
+    \brief smoothed round-trip time in milliseconds; 0 before the first sample
+*/
+
+/*!
+    \property KcpStatistics::rttVariation
+    \brief variation of the round-trip time in milliseconds
+*/
+
+/*!
+    \property KcpStatistics::retransmissionTimeout
+    \brief current retransmission timeout in milliseconds
+*/
+
+/*!
+    \property KcpStatistics::congestionWindow
+    \brief segments that the congestion control allows under way; the send window when nothing limits
+*/
+
+/*!
+    \property KcpStatistics::peerWindow
+    \brief receive window of the peer in segments, as last told
+*/
+
+/*!
+    \property KcpStatistics::bytesInFlight
+    \brief bytes sent and not acknowledged
+*/
+
+/*!
+    \property KcpStatistics::bytesQueued
+    \brief bytes not yet sent for the first time
+*/
+
+/*!
+    \property KcpStatistics::connectionsAccepted
+    \brief connections that a server has accepted
+*/
+
+/*!
+    \property KcpStatistics::connectionsRefused
+    \brief connections that a server has refused
+*/
+
 
 KcpStatistics KcpStatisticsPrivate::fromSession(const kcpnet::Session &session)
 {

@@ -31,6 +31,7 @@ struct Record
     kcpnet::SessionId id;
     bool isServer = false;
     bool isNative = false; // a client's
+    bool isStrangers = false; // a plain one made for the stranger
     bool connected = false; // or accepted
     bool peerFinished = false;
     bool closed = false;
@@ -139,12 +140,12 @@ private:
 
     std::vector<kcpnet::Address> livingPaths() const;
     bool isNative(std::uint32_t conv) const;
+    std::size_t undelivered() const;
 
     std::vector<Written> m_written;
     Bytes m_buffer;
     std::uint64_t m_bytesToStranger = 0;
     std::uint64_t m_totalWritten = 0;
-    std::uint64_t m_totalRead = 0;
     std::uint32_t m_datagrams = 0; // unreliable ones, to tell them apart
     bool m_clean = false; // nothing is lost any more
     bool m_restarted = false;

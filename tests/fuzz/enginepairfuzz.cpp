@@ -246,8 +246,22 @@ void EnginePairFuzz::readSome(Side &side)
     const std::size_t size = m_input.u8();
     if (other(side).content == Content::Messages && !m_forged)
         readMessage(side, size < 128 ? size : LargestSegment);
+    else if (other(side).content == Content::Mixed && (size & 1U))
+        readMixed(side);
     else
         readBytes(side, size < 128 ? size : size * 64);
+}
+
+// Segments of a stream look like messages; what read() has begun to take goes on here.
+void EnginePairFuzz::readMixed(Side &side)
+{
+    kcp::Engine &engine = *side.engine;
+    const std::optional<std::size_t> size = engine.nextMessageSize();
+    if (!size)
+        return;
+    Bytes buffer = exactly(*size);
+    FUZZ_CHECK(engine.receiveMessage(buffer) == size);
+    checkContent(side, buffer);
 }
 
 void EnginePairFuzz::readAll(Side &side)
@@ -280,10 +294,7 @@ bool EnginePairFuzz::readMessage(Side &side, std::size_t room)
     FUZZ_CHECK(!sender.messages.empty());
     FUZZ_CHECK(sender.messages.front() == *size);
     sender.messages.pop_front();
-    const int index = static_cast<int>(&sender - m_sides.data());
-    for (std::size_t i = 0; i < *size; ++i)
-        FUZZ_CHECK(buffer[i] == contentAt(index, side.read + i));
-    side.read += *size;
+    checkContent(side, buffer);
     return true;
 }
 
@@ -294,14 +305,20 @@ void EnginePairFuzz::readBytes(Side &side, std::size_t size)
     Bytes buffer = exactly(size);
     const std::size_t done = engine.read(buffer);
     FUZZ_CHECK(done == std::min(size, readable));
+    checkContent(side, ByteView(buffer).first(done));
+}
+
+// What was read is what comes next of what was sent.
+void EnginePairFuzz::checkContent(Side &side, ByteView bytes)
+{
     if (m_forged)
         return;
     const Side &sender = other(side);
-    FUZZ_CHECK(side.read + done <= sender.sent);
+    FUZZ_CHECK(side.read + bytes.size() <= sender.sent);
     const int index = static_cast<int>(&sender - m_sides.data());
-    for (std::size_t i = 0; i < done; ++i)
-        FUZZ_CHECK(buffer[i] == contentAt(index, side.read + i));
-    side.read += done;
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        FUZZ_CHECK(bytes[i] == contentAt(index, side.read + i));
+    side.read += bytes.size();
 }
 
 // peek() and findByte() see what read() would give.

@@ -57,6 +57,8 @@ private:
     void readAll(Side &side);
     bool readMessage(Side &side, std::size_t room);
     void readBytes(Side &side, std::size_t size);
+    void readMixed(Side &side);
+    void checkContent(Side &side, ByteView bytes);
     void look(const Side &side);
     void deliver(Side &side);
     void disturb(Side &side);

@@ -43,9 +43,7 @@ void ReceiveQueue::setStream(bool stream)
     const std::uint32_t end = m_next;
     m_readableBytes = 0;
     for (m_next = m_read; m_next != end; ++m_next)
-        countReady(m_next, m_slots.at(m_next).size, m_slots.at(m_next).fragment);
-    m_readableBytes -= m_offset;
-    m_completeBytes -= std::min<std::size_t>(m_completeBytes, m_offset);
+        countReady(m_next, unreadSize(m_next), m_slots.at(m_next).fragment);
 }
 
 // What does not come in order, is there already, or finds the window closed.
@@ -111,7 +109,7 @@ void ReceiveQueue::endMessages(std::uint32_t sn)
     if (slot.fragment != 0)
         return;
     for (std::uint32_t i = m_completeEnd; i != sn + 1; ++i)
-        m_completeBytes += m_slots.at(i).size;
+        m_completeBytes += unreadSize(i);
     m_completeEnd = sn + 1;
 }
 
@@ -122,7 +120,7 @@ void ReceiveQueue::dropBrokenMessage(std::uint32_t end)
     ++m_brokenMessages;
     for (std::uint32_t sn = m_completeEnd; sn != end; ++sn) {
         Slot &slot = m_slots.at(sn);
-        m_readableBytes -= slot.size;
+        m_readableBytes -= unreadSize(sn);
         freeData(slot);
     }
     m_completeEnd = end;
@@ -238,14 +236,14 @@ std::optional<std::size_t> ReceiveQueue::nextMessageSize() const
     if (m_read != m_completeEnd) [[likely]] {
         const Slot &slot = m_slots.at(m_read);
         if (slot.present && slot.fragment == 0)
-            return slot.size;
+            return unreadSize(m_read);
     }
     std::size_t size = 0;
     for (std::uint32_t sn = m_read; sn != m_completeEnd; ++sn) {
         const Slot &slot = m_slots.at(sn);
         if (!slot.present)
             continue; // of a broken message
-        size += slot.size;
+        size += unreadSize(sn);
         if (slot.fragment == 0)
             return size;
     }
@@ -258,7 +256,8 @@ std::optional<std::size_t> ReceiveQueue::receiveMessage(MutableBytes buffer)
         return std::nullopt;
     Slot &slot = m_slots.at(m_read);
     const std::size_t size = slot.size;
-    if (!slot.present || slot.fragment != 0 || size == 0 || size > buffer.size()) [[unlikely]]
+    if (!slot.present || slot.fragment != 0 || size == 0 || size > buffer.size() || m_offset > 0)
+            [[unlikely]]
         return receiveFragments(buffer);
     std::uint8_t *data = slot.data;
     slot.present = false;
@@ -281,9 +280,10 @@ std::optional<std::size_t> ReceiveQueue::receiveFragments(MutableBytes buffer)
     for (bool last = false; !last;) {
         const Slot &slot = m_slots.at(m_read);
         if (slot.present) {
-            if (slot.size > 0)
-                std::memcpy(buffer.data() + done, slot.data, slot.size);
-            done += slot.size;
+            const std::size_t part = unreadSize(m_read);
+            if (part > 0)
+                std::memcpy(buffer.data() + done, slot.data + m_offset, part);
+            done += part;
             last = slot.fragment == 0;
         }
         popFront();

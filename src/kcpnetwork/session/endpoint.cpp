@@ -37,7 +37,7 @@ SessionId Endpoint::Private::connectPlain(kcp::Instant now, const Path &path, Se
                                           std::uint32_t conv)
 {
     if (conv == 0)
-        conv = freshConversation(path.peer);
+        conv = freshConversation(now, path.peer);
     else if (byPeer.contains({ path.peer, conv }))
         return {};
     config.engine.conv = conv;

@@ -99,7 +99,7 @@ struct Endpoint::Private
     void repeatLastWords(kcp::Instant now, const Path &path, const Tombstone &tombstone);
     void refuse(kcp::Instant now, const Path &path, std::uint64_t nonce, Refusal reason);
     void reset(kcp::Instant now, const Path &path, std::uint32_t conv);
-    std::uint32_t freshConversation(const Address &peer);
+    std::uint32_t freshConversation(kcp::Instant now, const Address &peer);
 
     std::unique_ptr<PathTransform> transform;
     SessionContext context; // holds the pool: is destroyed after the sessions

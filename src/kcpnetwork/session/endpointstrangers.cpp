@@ -161,7 +161,7 @@ void Endpoint::Private::handleHello(kcp::Instant now, const Path &path, const Fr
         return;
     CookieFrame answer;
     answer.nonce = hello->nonce;
-    answer.conv = freshConversation(path.peer);
+    answer.conv = freshConversation(now, path.peer);
     answer.issued = cookies.issueTime(now);
     answer.cookie = cookies.make(now, path, answer.nonce, answer.conv, answer.issued);
     context.reply(path, answer);
@@ -194,11 +194,13 @@ void Endpoint::Private::refuse(kcp::Instant now, const Path &path, std::uint64_t
     context.reply(path, answer);
 }
 
-// A conv is a random number; the chance that one is taken is that of connections in 2^32.
-std::uint32_t Endpoint::Private::freshConversation(const Address &peer)
+// A conv is a random number; the chance that one is taken, or was a moment ago, is that of
+// connections in 2^32.
+std::uint32_t Endpoint::Private::freshConversation(kcp::Instant now, const Address &peer)
 {
     std::uint32_t conv = 0;
-    while (conv == 0 || find(peer, conv)) {
+    while (conv == 0 || find(peer, conv) || tombstones.find(now, { peer, conv })
+           || tombstones.find(now, { Address(), conv })) {
         std::array<std::uint8_t, 4> bytes;
         context.crypto.entropy(bytes);
         conv = kcp::loadLittleEndian<std::uint32_t>(bytes.data());

@@ -16,13 +16,12 @@ kcp::Instant Liveness::probeDeadline(const Limits &limits) const
 {
     kcp::Instant result = kcp::Never;
     if (limits.keepAliveInterval > kcp::Duration::zero()) {
-        const kcp::Duration retry = m_probes == 1 ? FirstProbeRetry : ProbeRetry;
         if (m_probes == 0)
             result = m_lastHeard + limits.keepAliveInterval;
         else if (m_probes > PatientProbes)
             result = m_lastProbe + limits.keepAliveInterval;
         else
-            result = m_lastProbe + std::min(limits.keepAliveInterval, retry);
+            result = m_lastProbe + std::min(limits.keepAliveInterval, ProbeRetry);
     }
     // After a standstill an overdue peer is asked once, also without keepalive.
     if (limits.idleTimeout > kcp::Duration::zero() && m_lastProbe < limits.thaw

@@ -35,7 +35,8 @@ struct SessionContext
     static constexpr std::uint32_t HandshakeBurst = 1000;
     static constexpr std::uint32_t NoticesPerSecond = 1000; // RESET
     static constexpr std::uint32_t NoticeBurst = 500;
-    // PATH_CHALLENGE and a late CLOSE_ACK: whoever wants one has to know a conversation.
+    // PATH_CHALLENGE, and CLOSE_ACK and CLOSE of what has ended: whoever wants one has to know a
+    // conversation.
     static constexpr std::uint32_t AcquaintancesPerSecond = 1000;
     static constexpr std::uint32_t AcquaintanceBurst = 500;
 

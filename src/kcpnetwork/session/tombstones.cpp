@@ -32,8 +32,7 @@ const Tombstone *Tombstones::find(kcp::Instant now, const PeerKey &key)
     return it == m_byKey.end() || it->second.expiry <= now ? nullptr : &it->second;
 }
 
-const Tombstone *Tombstones::findByNonce(kcp::Instant now, const Address &peer,
-                                         std::uint64_t nonce)
+const Tombstone *Tombstones::findByNonce(kcp::Instant now, const Address &peer, std::uint64_t nonce)
 {
     const auto it = m_byNonce.find(nonce);
     if (nonce == 0 || it == m_byNonce.end())

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Attacks on endpoints whose sessions go on meanwhile: what others notice of a flood (nothing),
-// forgeries and replays around a whole session's life, and every bound reached.
+// and forgeries and replays around a whole session's life.
+#include "forgery.h"
 #include "heapmeter.h"
-#include "nativepair.h"
 
 #include <QtTest/QtTest>
 
@@ -10,14 +10,16 @@
 
 using namespace kcpnet;
 using Type = Event::Type;
-using Bytes = std::vector<std::uint8_t>;
 
 class tst_EndpointAttack : public QObject
 {
     Q_OBJECT
 
 private Q_SLOTS:
-    void initTestCase() { qInfo("KCP_TEST_SEED=%llu", static_cast<unsigned long long>(testSeed())); }
+    void initTestCase()
+    {
+        qInfo("KCP_TEST_SEED=%llu", static_cast<unsigned long long>(testSeed()));
+    }
 
     void floodIsNotNoticed_data();
     void floodIsNotNoticed();
@@ -27,62 +29,9 @@ private Q_SLOTS:
     void forgeriesDoNotShiftTheIdleTimeout();
     void replaysDoNotShiftTheIdleTimeout();
     void replaysOfAWholeLife();
-    void repliesThatWaitAreBounded();
-    void noticesAreBounded();
-    void earlyDatagramsAreBounded();
-    void tombstonesAreBounded();
 };
 
 namespace {
-
-constexpr std::uint8_t Push = 81;
-
-Bytes randomBytes(kcp::Pcg32 &random, std::size_t size)
-{
-    Bytes bytes(size);
-    for (std::uint8_t &byte : bytes)
-        byte = static_cast<std::uint8_t>(random.next() >> 24U);
-    return bytes;
-}
-
-template <typename Int>
-void put(Bytes &bytes, std::size_t offset, Int value)
-{
-    kcp::storeLittleEndian(bytes.data() + offset, value);
-}
-
-// A frame or segment whose shape is right and whose secrets are guessed.
-Bytes forgery(kcp::Pcg32 &random, std::uint8_t type, std::uint32_t conv)
-{
-    static constexpr std::size_t sizes[] = { 256, 54, 80, 80, 18, 48, 18, 40, 14, 14, 30, 14, 22 };
-    const bool isFrame = type >= Hello;
-    Bytes bytes = randomBytes(random, isFrame ? sizes[type - Hello] : 24 + random.below(40));
-    const bool withoutConv = type == Hello || type == CookieType || type == Refuse;
-    put<std::uint32_t>(bytes, 0, withoutConv ? 0 : conv);
-    bytes[4] = type;
-    bytes[5] = isFrame ? 1 : 0;
-    if (!isFrame)
-        put<std::uint32_t>(bytes, 20, static_cast<std::uint32_t>(bytes.size() - 24));
-    if (type == Hello)
-        bytes[16] = 0; // the mode
-    if (type == Confirm || type == Accept) { // parameters that a peer could have
-        const std::size_t at = type == Confirm ? 50 : 22;
-        bytes[at] = 13;
-        put<std::uint16_t>(bytes, at + 1, 1400);
-        put<std::uint16_t>(bytes, at + 3, 1024);
-        bytes[at + 5] = 0;
-    }
-    return bytes;
-}
-
-constexpr std::uint8_t AllTypes[] = { Hello,        CookieType, Confirm,       Accept,       Refuse,
-                                      Ping,         Pong,       DatagramType,  PathChallenge,
-                                      PathResponse, Close,      CloseAck,      Reset };
-
-Address randomAddress(kcp::Pcg32 &random)
-{
-    return Address::fromIPv4(0xc0000000U | random.next(), static_cast<std::uint16_t>(random.next()));
-}
 
 bool contains(const Bytes &bytes, const Bytes &part)
 {
@@ -339,9 +288,9 @@ void tst_EndpointAttack::streamsUnderForgeries()
         target->handleDatagram(p.network.now,
                                { target.where, random.below(2) ? peer : randomAddress(random) },
                                forgery(random, type, conv));
-        target->handleDatagram(p.network.now, { target.where, randomAddress(random) },
-                               forgery(random, static_cast<std::uint8_t>(Push + random.below(4)),
-                                       conv));
+        target->handleDatagram(
+                p.network.now, { target.where, randomAddress(random) },
+                forgery(random, static_cast<std::uint8_t>(Push + random.below(4)), conv));
     };
     int rounds = 0;
     const auto isDone = [&] {
@@ -380,8 +329,8 @@ void tst_EndpointAttack::forgeriesDoNotShiftTheIdleTimeout()
     const Ends ends = giveUp(p, [&] {
         for (int i = 0; i < 30; ++i) {
             const bool segment = i % 3 == 2;
-            const auto type = static_cast<std::uint8_t>(
-                    segment ? Push + random.below(4) : AllTypes[random.below(13)]);
+            const auto type = static_cast<std::uint8_t>(segment ? Push + random.below(4)
+                                                                : AllTypes[random.below(13)]);
             const bool right = i % 2 == 0;
             p.server->handleDatagram(
                     p.network.now,
@@ -410,7 +359,8 @@ void tst_EndpointAttack::replaysDoNotShiftTheIdleTimeout()
     const auto captured = p.network.captured;
     const Ends ends = giveUp(p, [&] {
         for (int i = 0; i < 10; ++i) {
-            const auto &packet = captured[random.below(static_cast<std::uint32_t>(captured.size()))];
+            const auto &packet =
+                    captured[random.below(static_cast<std::uint32_t>(captured.size()))];
             const bool up = packet.to == p.server.where;
             Node &target = up ? p.server : p.client;
             const Address from = random.below(2) && up ? p.client.where : packet.from;
@@ -520,168 +470,6 @@ void tst_EndpointAttack::replaysOfAWholeLife()
     for (const auto &[port, outsider] : outsiders) {
         QVERIFY2(!outsider.toldATag, qPrintable(QString::number(port)));
         QVERIFY(outsider.received <= outsider.sent);
-    }
-}
-
-// --- bounds -----------------------------------------------------------------------------------
-
-namespace {
-
-Bytes helloFrame(std::uint64_t nonce)
-{
-    Bytes frame(256);
-    frame[4] = Hello;
-    frame[5] = 1;
-    put(frame, 6, nonce);
-    return frame;
-}
-
-// What a client answers to COOKIE.
-Bytes confirmFor(const Bytes &cookie)
-{
-    Bytes frame(64);
-    std::copy_n(cookie.begin() + 14, 4, frame.begin()); // conv
-    frame[4] = Confirm;
-    frame[5] = 1;
-    std::copy_n(cookie.begin() + 6, 8, frame.begin() + 6); // nonce
-    std::copy_n(cookie.begin() + 18, 36, frame.begin() + 14); // issued, cookie
-    frame[50] = 13;
-    put<std::uint16_t>(frame, 51, 1400);
-    put<std::uint16_t>(frame, 53, 128);
-    put<std::uint32_t>(frame, 56, 1000);
-    return frame;
-}
-
-// The next datagram that the node wants to send; empty when there is none.
-Bytes nextDatagram(Node &node, kcp::Instant now)
-{
-    Bytes buffer(2000);
-    Path path;
-    buffer.resize(node->pollTransmit(now, buffer, path));
-    return buffer;
-}
-
-} // namespace
-
-// Strangers that ask faster than the caller sends.
-void tst_EndpointAttack::repliesThatWaitAreBounded()
-{
-    NativePair p;
-    kcp::Pcg32 random(testSeed(), 7);
-    for (int i = 0; i < 10000; ++i)
-        p.server->handleDatagram(p.network.now, { p.server.where, randomAddress(random) },
-                                 forgery(random, Hello, 0));
-    int replies = 0;
-    while (!nextDatagram(p.server, p.network.now).empty())
-        ++replies;
-    QCOMPARE(replies, 256);
-    QCOMPARE(p.server->stats().repliesSuppressed, 10000U - 256);
-}
-
-// RESET, the answer to what is unknown: a budget for each second, with a burst.
-void tst_EndpointAttack::noticesAreBounded()
-{
-    NativePair p;
-    kcp::Pcg32 random(testSeed(), 8);
-    int replies = 0;
-    for (int i = 0; i < 100000; ++i) {
-        p.network.now += 20us;
-        p.server->handleDatagram(p.network.now, { p.server.where, randomAddress(random) },
-                                 forgery(random, i % 2 ? Ping : Push, random.next()));
-        const Bytes reply = nextDatagram(p.server, p.network.now);
-        if (reply.empty())
-            continue;
-        ++replies;
-        QCOMPARE(reply[4], Reset);
-        QVERIFY(reply.size() < 24); // the smallest segment
-    }
-    QVERIFY(replies >= 2 * 1000 && replies <= 2 * 1000 + 500);
-}
-
-// What overtakes ACCEPT is held, 64 datagrams of it.
-void tst_EndpointAttack::earlyDatagramsAreBounded()
-{
-    NativePair p;
-    std::vector<TestNetwork::Packet> accepts;
-    p.network.filter = [&](const TestNetwork::Packet &packet) {
-        if (packet.type() == Accept)
-            accepts.push_back(packet);
-        return packet.type() != Accept;
-    };
-    p.id = p.client.connectTo(p.server, nativeConfig());
-    p.network.run(100ms);
-    QCOMPARE(accepts.size(), std::size_t(1));
-    const std::uint32_t conv = p.client->session(p.id)->conversation();
-    for (std::uint32_t sn = 0; sn < 100; ++sn) {
-        Bytes segment(25);
-        put(segment, 0, conv);
-        segment[4] = Push;
-        put<std::uint16_t>(segment, 6, 128);
-        put(segment, 12, sn);
-        put<std::uint32_t>(segment, 20, 1);
-        segment[24] = 's';
-        p.client->handleDatagram(p.network.now, { p.client.where, p.server.where }, segment);
-    }
-    p.network.settle();
-    QVERIFY(p.client.text(p.id).empty());
-    p.client->handleDatagram(p.network.now, { p.client.where, p.server.where }, accepts[0].data);
-    p.network.settle();
-    QCOMPARE(p.client.text(p.id), std::string(64, 's'));
-}
-
-// More sessions end than are remembered: cookies that may be theirs are refused, others are not,
-// neither now nor when 32 bits of milliseconds have come round.
-void tst_EndpointAttack::tombstonesAreBounded()
-{
-    constexpr int Remembered = 16384;
-    NativePair p;
-    AcceptConfig accept = nativeServer();
-    accept.maximumConnectionsPerAddress = 0;
-    p.server->setAcceptConfig(accept);
-    p.network.capture = false;
-    const auto connect = [&](std::uint64_t number, Bytes &confirm) {
-        const Path path{ p.server.where, address(7, static_cast<std::uint16_t>(number)) };
-        p.server->handleDatagram(p.network.now, path, helloFrame(number << 8U));
-        const Bytes cookie = nextDatagram(p.server, p.network.now);
-        if (cookie.size() != 54)
-            return false;
-        confirm = confirmFor(cookie);
-        const std::uint64_t before = p.server->stats().accepted;
-        p.server->handleDatagram(p.network.now, path, confirm);
-        while (!nextDatagram(p.server, p.network.now).empty()) { }
-        Event event;
-        while (p.server->pollEvent(event)) {
-            if (event.type != Type::Accepted)
-                continue;
-            p.server->abort(p.network.now, event.session);
-            p.server->release(p.network.now, event.session);
-        }
-        while (!nextDatagram(p.server, p.network.now).empty()) { }
-        return p.server->stats().accepted == before + 1;
-    };
-
-    Bytes first;
-    Bytes confirm;
-    QVERIFY(connect(1, first));
-    for (int i = 2; i <= Remembered; ++i) {
-        p.network.now += 250us; // as fast as strangers are answered
-        QVERIFY(connect(static_cast<std::uint64_t>(i), confirm));
-    }
-    QCOMPARE(p.server->sessionCount(), 0U);
-    const Path path{ p.server.where, address(7, 1) };
-    p.server->handleDatagram(p.network.now, path, first);
-    QCOMPARE(nextDatagram(p.server, p.network.now)[4], Close); // remembered
-    p.network.now += 250us;
-    QVERIFY(connect(Remembered + 1, confirm)); // the first one is forgotten
-    p.server->handleDatagram(p.network.now, path, first);
-    const Bytes refusal = nextDatagram(p.server, p.network.now);
-    QCOMPARE(refusal.size(), std::size_t(16));
-    QCOMPARE(refusal[14], std::uint8_t(5)); // an old cookie
-    QCOMPARE(p.server->stats().accepted, std::uint64_t(Remembered) + 1);
-    for (const auto later : { 0h, 1h, 24h * 25, 24h * 45 }) {
-        p.network.now += later;
-        QVERIFY2(connect(Remembered + 2 + static_cast<std::uint64_t>(later.count()), confirm),
-                 qPrintable(QString::number(later.count())));
     }
 }
 

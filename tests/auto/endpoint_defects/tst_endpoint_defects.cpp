@@ -294,7 +294,8 @@ void tst_EndpointDefects::defect16_garbageIsNoLife()
                 forge(packet.data);
         }
         forge(std::vector<std::uint8_t>(10, 0));
-        forge(encoded(kcptest::ack(++n).withConv(conv).withUna(n + 1000)));
+        ++n;
+        forge(encoded(kcptest::ack(n).withConv(conv).withUna(n + 1000)));
         forge(encoded(kcptest::wins().withConv(conv)));
         forge(encoded(push(0, "old").withConv(conv)));
         forge(encoded(push(n + 100000, "far").withConv(conv)));

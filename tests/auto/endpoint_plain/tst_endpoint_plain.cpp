@@ -400,7 +400,7 @@ void tst_EndpointPlain::pathSilent()
     p.client.connectTo(p.server, config);
     p.network.run(100ms);
     p.network.filter = [](const TestNetwork::Packet &) { return false; };
-    p.network.run(12900ms);
+    p.network.run(11900ms);
     QCOMPARE(p.client.count(Type::PathSilent), 0);
     p.network.run(300ms);
     QCOMPARE(p.client.count(Type::PathSilent), 1);

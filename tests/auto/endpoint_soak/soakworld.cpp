@@ -315,13 +315,15 @@ void SoakWorld::judge(const Talk &talk, Side side, const Event &event)
     case CloseReason::LocalClose:
         ++m_summary.gracefulEnds;
         if (talk.received[other] != talk.written[side])
-            fail(talk, "the closer wrote " + std::to_string(talk.written[side]) + " bytes, "
+            fail(talk,
+                 "the closer wrote " + std::to_string(talk.written[side]) + " bytes, "
                          + std::to_string(talk.received[other]) + " arrived");
         break;
     case CloseReason::RemoteClose:
         ++m_summary.gracefulEnds;
         if (talk.received[side] != talk.written[other])
-            fail(talk, std::to_string(talk.received[side]) + " bytes arrived of "
+            fail(talk,
+                 std::to_string(talk.received[side]) + " bytes arrived of "
                          + std::to_string(talk.written[other]) + " that the closer wrote");
         break;
     case CloseReason::LocalAbort:

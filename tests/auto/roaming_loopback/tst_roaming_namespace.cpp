@@ -34,9 +34,9 @@ QString whyNot; // there are no machines
 
 QString programIp()
 {
-    return QStandardPaths::findExecutable(
-            QStringLiteral("ip"), { QStringLiteral("/usr/sbin"), QStringLiteral("/sbin"),
-                                    QStringLiteral("/usr/bin"), QStringLiteral("/bin") });
+    return QStandardPaths::findExecutable(QStringLiteral("ip"),
+                                          { QStringLiteral("/usr/sbin"), QStringLiteral("/sbin"),
+                                            QStringLiteral("/usr/bin"), QStringLiteral("/bin") });
 }
 
 bool ip(const QString &arguments)
@@ -63,8 +63,7 @@ bool leaveNetwork()
         return true;
     const QByteArray user = QByteArray::number(::getuid());
     const QByteArray group = QByteArray::number(::getgid());
-    return ::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0
-            && writeFile("/proc/self/setgroups", "deny")
+    return ::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 && writeFile("/proc/self/setgroups", "deny")
             && writeFile("/proc/self/uid_map", "0 " + user + " 1")
             && writeFile("/proc/self/gid_map", "0 " + group + " 1");
 }
@@ -100,8 +99,9 @@ void makeMachines()
         return;
     }
     clientMachine = currentMachine();
-    const QString other =
-            QStringLiteral("/proc/%1/fd/%2").arg(QCoreApplication::applicationPid()).arg(serverMachine);
+    const QString other = QStringLiteral("/proc/%1/fd/%2")
+                                  .arg(QCoreApplication::applicationPid())
+                                  .arg(serverMachine);
     if (!ip(QStringLiteral("link add c0 type veth peer name s0 netns ") + other))
         whyNot = QStringLiteral("the kernel has no virtual Ethernet (veth)");
 }

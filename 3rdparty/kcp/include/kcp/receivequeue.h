@@ -85,6 +85,10 @@ private:
     void advance();
     void countReady(std::uint32_t sn, std::size_t size, std::uint8_t fragment);
     [[gnu::cold, gnu::noinline]] void growSlots(std::uint32_t needed);
+    std::size_t unreadSize(std::uint32_t sn) const // read() may have taken a part
+    {
+        return m_slots.at(sn).size - (sn == m_read ? m_offset : 0);
+    }
     std::optional<std::size_t> receiveFragments(MutableBytes buffer);
     void endMessages(std::uint32_t sn);
     void dropBrokenMessage(std::uint32_t end);
