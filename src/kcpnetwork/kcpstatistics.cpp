@@ -129,7 +129,6 @@
     \brief connections that a server has refused
 */
 
-
 KcpStatistics KcpStatisticsPrivate::fromSession(const kcpnet::Session &session)
 {
     const kcp::Engine &engine = session.engine();

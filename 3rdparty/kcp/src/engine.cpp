@@ -52,8 +52,8 @@ Engine::Engine(const Config &config, BlockPool *pool)
       m_rtt(config.minimumRto > Duration::zero() ? config.minimumRto
                                                  : defaultMinimumRto(config.nodelay),
             config.interval),
-      m_congestion(CongestionController::create(config.congestionControl,
-                                                config.mtu - HeaderSize, config.fastResend)),
+      m_congestion(CongestionController::create(config.congestionControl, config.mtu - HeaderSize,
+                                                config.fastResend)),
       m_send(pool ? pool : m_ownPool.get(), config.initialSendSn, mss()),
       m_receive(pool ? pool : m_ownPool.get(), config.initialReceiveSn, config.stream),
       m_acks(pool ? pool : m_ownPool.get()),
@@ -69,7 +69,7 @@ Engine::~Engine() = default;
 // Hands on what the queues need to know of m_config.
 void Engine::applyConfig()
 {
-    m_send.setPolicy({m_config.nodelay, m_config.fastLimit, m_config.maximumFragments});
+    m_send.setPolicy({ m_config.nodelay, m_config.fastLimit, m_config.maximumFragments });
     const std::size_t segmentBytes = std::max<std::size_t>(mss(), CommonMss);
     m_receive.setLimits(m_config.receiveWindow, m_config.receiveWindow * segmentBytes);
     readCongestionWindow();

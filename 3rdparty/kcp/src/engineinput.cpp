@@ -27,7 +27,7 @@ struct Engine::InputState
     std::uint32_t newestTransmission = 0; // of the segments acknowledged
     bool hasTransmission = false;
     bool implausible = false;
-    Duration rtt{-1}; // of the newest of them; one sample a datagram
+    Duration rtt{ -1 }; // of the newest of them; one sample a datagram
 };
 
 Engine::Input Engine::handleDatagram(Instant now, ByteView datagram)
@@ -36,7 +36,6 @@ Engine::Input Engine::handleDatagram(Instant now, ByteView datagram)
     Input &input = state.input;
     state.una = m_peerUna;
     const bool readable = isReadable();
-    const bool wasClosed = m_peerWindow == 0;
 
     SegmentView segment;
     const std::size_t size = datagram.size();
@@ -78,9 +77,6 @@ Engine::Input Engine::handleDatagram(Instant now, ByteView datagram)
     m_stats.bytesIn += size;
     if (state.una != m_peerUna || state.newlyAcknowledged > 0)
         finishAcks(now, state);
-    // What was sent into the closed window was dropped; its timeouts have grown long by now.
-    if (wasClosed && m_peerWindow > 0) [[unlikely]]
-        m_send.loseAll();
     input.plausible = !state.implausible && !input.malformed;
     input.becameReadable = !readable && isReadable();
     return input;
@@ -90,8 +86,7 @@ inline void Engine::handlePush(Instant now, const SegmentView &segment, InputSta
 {
     ++m_stats.segmentsIn;
     const SegmentHeader &header = segment.header;
-    const ReceiveQueue::Result result =
-            m_receive.insert(header.sn, header.fragment, segment.data);
+    const ReceiveQueue::Result result = m_receive.insert(header.sn, header.fragment, segment.data);
     if (result == ReceiveQueue::Result::Stored) [[likely]] {
         state.input.receivedData = true;
         m_probesUnanswered = 0; // a lost WINS must not count against the link for ever
@@ -115,7 +110,7 @@ inline void Engine::noteAck(Instant now, std::uint32_t sn, std::uint32_t timesta
         if (m_config.acksAreDelayed)
             m_ackDeadline = now + m_config.interval;
     }
-    m_lastAck = {sn, timestamp};
+    m_lastAck = { sn, timestamp };
 }
 
 void Engine::keepAck(const PendingAck &ack)
@@ -158,6 +153,13 @@ void Engine::handleProbe(Instant now, Command command, Input &input)
     input.answeredProbe |= m_probesUnanswered > 0;
     m_probesUnanswered = 0;
     m_lastTold = now;
+    if (m_peerWindow == 0) {
+        m_peerToldClosed = true;
+    } else if (m_peerToldClosed) {
+        // What was sent into the closed window was dropped; its timeouts have grown long by now.
+        m_peerToldClosed = false;
+        m_send.loseAll();
+    }
     m_lastProgress = now;
 }
 
@@ -228,8 +230,8 @@ void Engine::finishAcks(Instant now, InputState &state)
     m_lastProgress = now;
     m_rtt.addSample(state.rtt);
     if (m_config.congestionControl != CongestionControl::Off) {
-        m_congestion->onAck({now, state.newlyAcknowledged, inFlight, m_send.una() != before,
-                             m_congestionLimited, m_rtt.srtt(), state.rtt});
+        m_congestion->onAck({ now, state.newlyAcknowledged, inFlight, m_send.una() != before,
+                              m_congestionLimited, m_rtt.srtt(), state.rtt });
         readCongestionWindow();
     }
     if (state.hasTransmission && m_config.fastResend > 0)
@@ -249,7 +251,7 @@ void Engine::loseSentBefore(Instant now, std::uint32_t threshold)
     const SendQueue::Expired lost = m_send.loseSentBefore(threshold);
     m_stats.fastRetransmissions += lost.count;
     const bool newEpisode = isNewEpisode(lost.newestTransmission);
-    m_congestion->onFastRetransmit({now, m_send.flightSize(), newEpisode});
+    m_congestion->onFastRetransmit({ now, m_send.flightSize(), newEpisode });
     if (newEpisode)
         m_fullTransmission = m_send.transmissions();
     readCongestionWindow();
@@ -261,7 +263,7 @@ void Engine::handleTimeout(Instant now)
     if (expired.count > 0) {
         m_stats.timeoutRetransmissions += expired.count;
         const bool newEpisode = isNewEpisode(expired.newestTransmission);
-        m_congestion->onTimeout({now, m_send.flightSize(), newEpisode});
+        m_congestion->onTimeout({ now, m_send.flightSize(), newEpisode });
         if (newEpisode)
             m_fullTransmission = m_send.transmissions();
         readCongestionWindow();

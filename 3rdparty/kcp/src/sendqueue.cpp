@@ -75,7 +75,7 @@ void SendQueue::append(ByteView data, bool stream)
     if (stream || size > m_mss)
         appendRecord(size, stream);
     else
-        m_records.push({size, false});
+        m_records.push({ size, false });
     if (m_records.size() == 1)
         updateNextLength();
 }
@@ -95,7 +95,7 @@ void SendQueue::appendRecord(std::size_t size, bool stream)
         }
         ++m_streamRecords;
     }
-    m_records.push({size, stream});
+    m_records.push({ size, stream });
 }
 
 // A piece of the stream, or of a message of several fragments, goes out. Returns frg.
@@ -155,9 +155,9 @@ void SendQueue::cutChunks()
 SendQueue::Chunk *SendQueue::addChunk(std::size_t wanted)
 {
     Chunk *last = m_lastChunk;
-    const std::size_t size = std::clamp(
-            std::max(wanted + sizeof(Chunk), last ? 2 * last->blockSize() : 0), SmallestChunk,
-            LargestChunk);
+    const std::size_t size =
+            std::clamp(std::max(wanted + sizeof(Chunk), last ? 2 * last->blockSize() : 0),
+                       SmallestChunk, LargestChunk);
     const std::size_t block = BlockPool::usableSize(size);
     auto *chunk = static_cast<Chunk *>(m_pool->allocate(block));
     chunk->next = nullptr;
@@ -243,7 +243,7 @@ void SendQueue::unlink(Segment &segment, std::uint32_t sn)
 }
 
 const SendQueue::Segment &SendQueue::sendAgain(std::uint32_t sn, Instant now,
-                                                std::uint32_t timestamp)
+                                               std::uint32_t timestamp)
 {
     Segment &segment = m_segments.at(sn);
     unlink(segment, sn);

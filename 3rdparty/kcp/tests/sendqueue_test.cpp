@@ -37,10 +37,7 @@ struct Fixture
         return payload(sn) + "/" + std::to_string(queue.segment(sn).fragment);
     }
 
-    void sendAgain(std::uint32_t sn, Instant now)
-    {
-        queue.sendAgain(sn, now, wireTime(now));
-    }
+    void sendAgain(std::uint32_t sn, Instant now) { queue.sendAgain(sn, now, wireTime(now)); }
 
     std::optional<std::uint32_t> firstLost() const
     {

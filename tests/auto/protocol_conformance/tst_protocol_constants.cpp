@@ -90,7 +90,6 @@ void tst_ProtocolConstants::constants_data()
         { "MaximumEarly", qint64(NativeProtocol::MaximumEarly) },
         { "AcceptRepeats", NativeProtocol::AcceptRepeats },
         { "ChallengePeriod", milliseconds(ChallengePeriod) },
-        { "FirstProbeRetry", milliseconds(Liveness::FirstProbeRetry) },
         { "ProbeRetry", milliseconds(Liveness::ProbeRetry) },
         { "PatientProbes", Liveness::PatientProbes },
         { "ThawGrace", milliseconds(ThawGrace) },

@@ -16,7 +16,7 @@ using MutableBytes = std::span<std::uint8_t>;
 
 inline ByteView asBytes(const void *data, std::size_t size)
 {
-    return {static_cast<const std::uint8_t *>(data), size};
+    return { static_cast<const std::uint8_t *>(data), size };
 }
 
 // Unchecked little-endian access for code that has checked the size before: one move on

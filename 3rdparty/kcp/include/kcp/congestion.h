@@ -29,7 +29,7 @@ public:
         bool cumulative; // una moved forward
         bool windowLimited; // the congestion window, not the application, was the limit
         Duration srtt;
-        Duration rtt{-1}; // the sample it gave; negative: none
+        Duration rtt{ -1 }; // the sample it gave; negative: none
     };
     struct Loss
     {

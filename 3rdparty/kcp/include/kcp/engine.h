@@ -32,7 +32,8 @@ struct Config
     Duration interval = std::chrono::milliseconds(100);
     // 0 = off; else a segment passed this often is sent again. 0 .. MaximumFastResend.
     std::uint32_t fastResend = 0;
-    std::uint32_t fastLimit = 5; // no fast retransmission from this many transmissions on; 0 = no limit
+    std::uint32_t fastLimit =
+            5; // no fast retransmission from this many transmissions on; 0 = no limit
     CongestionControl congestionControl = CongestionControl::Classic;
 
     std::uint32_t mtu = 1400; // bytes of a datagram, 50 .. 65507
@@ -87,10 +88,7 @@ public:
 
         // A sign of life: plausible, and it advances, acknowledges or answers something.
         // A replayed datagram is none.
-        bool alive() const
-        {
-            return plausible && (receivedData || acknowledged || answeredProbe);
-        }
+        bool alive() const { return plausible && (receivedData || acknowledged || answeredProbe); }
     };
 
     // config must be valid (Config::invalidField() == nullptr). Without a pool the engine makes
@@ -306,8 +304,7 @@ private:
                 && (m_windowLimitsAll ? m_send.pipe() : flight) < m_window;
     }
     void noteSendingAgain(Instant now);
-    std::size_t writeControl(Instant now, MutableBytes buffer, HeaderWriter header,
-                             bool sendsData);
+    std::size_t writeControl(Instant now, MutableBytes buffer, HeaderWriter header, bool sendsData);
     std::size_t writeAcks(MutableBytes buffer, HeaderWriter header);
     std::size_t writeProbes(Instant now, MutableBytes buffer, HeaderWriter header);
 
@@ -331,12 +328,13 @@ private:
     std::array<std::uint32_t, Config::MaximumFastResend> m_passed{}; // see detectLosses()
     Instant m_ackDeadline = Never;
     Instant m_probeDeadline = Never; // next WASK to a closed window
-    Duration m_probeDelay{0};
+    Duration m_probeDelay{ 0 };
     Instant m_tellDeadline = Never; // next repetition of an unasked WINS
     Instant m_lastProgress{}; // for deadLinkTime: since when nothing was heard of what is under way
     std::uint32_t m_probesUnanswered = 0;
     std::uint8_t m_tellsLeft = 0;
     std::uint8_t m_control = 0; // flags of Control
+    bool m_peerToldClosed = false; // by WINS
     bool m_windowWasClosed = false; // we have told the peer of a window of 0
     bool m_congestionLimited = false; // not the application was what kept data back
     bool m_dead = false;

@@ -15,8 +15,7 @@ class Pcg32
 public:
     using result_type = std::uint32_t;
 
-    explicit Pcg32(std::uint64_t seed, std::uint64_t stream = 0)
-        : m_increment((stream << 1U) | 1U)
+    explicit Pcg32(std::uint64_t seed, std::uint64_t stream = 0) : m_increment((stream << 1U) | 1U)
     {
         next();
         m_state += seed;

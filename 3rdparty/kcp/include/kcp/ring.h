@@ -53,7 +53,6 @@ public:
         m_mask = 0;
     }
 
-
 private:
     static constexpr std::uint32_t Minimum = 8;
 

@@ -38,10 +38,10 @@ private:
 
     Duration m_minimumRto;
     Duration m_interval;
-    Duration m_srtt{0};
-    Duration m_rttvar{0};
-    Duration m_latest{0};
-    Duration m_minimum{0};
+    Duration m_srtt{ 0 };
+    Duration m_rttvar{ 0 };
+    Duration m_latest{ 0 };
+    Duration m_minimum{ 0 };
     Duration m_rto = InitialRto;
 };
 

@@ -99,7 +99,7 @@ public:
     bool mayFit(std::size_t limit, std::size_t used) const
     {
         // Nothing is longer than any limit.
-        return used + std::size_t{m_nextLength} <= limit || (used < limit && hasLost());
+        return used + std::size_t{ m_nextLength } <= limit || (used < limit && hasLost());
     }
     // Makes the next segment out of what waits, with sn next(); it goes out now with the given
     // ts. hasUnsent() must hold, and length be nextLength().

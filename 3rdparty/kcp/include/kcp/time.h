@@ -34,8 +34,8 @@ inline constexpr Instant instantFromMicroseconds(std::int64_t us)
 // The 32-bit millisecond time that goes into a segment's ts field. It wraps every 49.7 days.
 inline constexpr std::uint32_t wireTime(Instant t)
 {
-    return static_cast<std::uint32_t>(
-            static_cast<std::uint64_t>(t.time_since_epoch().count()) / 1000U);
+    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(t.time_since_epoch().count())
+                                      / 1000U);
 }
 
 // Serial number arithmetic on 32 bits (RFC 1982): the distance from b to a, negative when a is

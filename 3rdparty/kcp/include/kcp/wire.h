@@ -83,7 +83,7 @@ class HeaderWriter
 {
 public:
     HeaderWriter(std::uint32_t conv, std::uint32_t window, std::uint32_t una)
-        : m_first(std::uint64_t{conv} | std::uint64_t{window} << 48U), m_una(una)
+        : m_first(std::uint64_t{ conv } | std::uint64_t{ window } << 48U), m_una(una)
     {
     }
 
@@ -95,10 +95,10 @@ public:
                std::uint32_t sn, std::uint32_t length) const
     {
         storeLittleEndian(p,
-                          m_first | std::uint64_t{static_cast<std::uint8_t>(command)} << 32U
-                                  | std::uint64_t{fragment} << 40U);
-        storeLittleEndian(p + 8, std::uint64_t{timestamp} | std::uint64_t{sn} << 32U);
-        storeLittleEndian(p + 16, m_una | std::uint64_t{length} << 32U);
+                          m_first | std::uint64_t{ static_cast<std::uint8_t>(command) } << 32U
+                                  | std::uint64_t{ fragment } << 40U);
+        storeLittleEndian(p + 8, std::uint64_t{ timestamp } | std::uint64_t{ sn } << 32U);
+        storeLittleEndian(p + 16, m_una | std::uint64_t{ length } << 32U);
     }
 
 private:
