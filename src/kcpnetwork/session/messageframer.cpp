@@ -21,24 +21,27 @@ std::size_t MessageFramer::writePrefix(std::uint32_t size, kcp::MutableBytes buf
     return count;
 }
 
+// Takes what is there of it: a part that stayed in the engine could close a small window for ever.
 MessageFramer::Prefix MessageFramer::readPrefix(kcp::Engine &engine)
 {
-    std::array<std::uint8_t, MaximumPrefix> bytes;
-    const std::size_t available = engine.peek(0, bytes);
-    std::uint64_t size = 0;
-    for (std::size_t i = 0; i < available; ++i) {
-        size |= std::uint64_t(bytes[i] & 0x7fU) << (7 * i);
-        if (bytes[i] & 0x80U)
+    std::uint8_t byte = 0;
+    while (engine.read({ &byte, 1 }) == 1) {
+        m_length |= std::uint64_t(byte & 0x7fU) << (7 * m_lengthBytes++);
+        if (byte & 0x80U) {
+            if (m_lengthBytes == MaximumPrefix)
+                return Prefix::Invalid;
             continue;
-        const bool longer = i > 0 && bytes[i] == 0;
-        if (longer || size > m_maximumSize)
+        }
+        const bool longer = m_lengthBytes > 1 && byte == 0;
+        if (longer || m_length > m_maximumSize)
             return Prefix::Invalid;
-        engine.skip(i + 1);
-        m_missing = static_cast<std::size_t>(size);
+        m_missing = static_cast<std::size_t>(m_length);
         m_inMessage = true;
+        m_length = 0;
+        m_lengthBytes = 0;
         return Prefix::Complete;
     }
-    return available == MaximumPrefix ? Prefix::Invalid : Prefix::Incomplete;
+    return Prefix::Incomplete;
 }
 
 bool MessageFramer::isFull() const
@@ -48,27 +51,28 @@ bool MessageFramer::isFull() const
 
 bool MessageFramer::pump(kcp::Engine &engine)
 {
-    while (!isFull()) {
+    while (!m_broken && !isFull()) {
         if (!m_inMessage) {
             const Prefix prefix = readPrefix(engine);
+            m_broken = prefix == Prefix::Invalid;
             if (prefix != Prefix::Complete)
-                return prefix == Prefix::Incomplete;
+                break;
         }
-        const std::size_t size = std::min(m_missing, engine.readableBytes());
-        if (size > 0) {
+        // Reading makes room for what came early, so there may be more than there was.
+        while (const std::size_t size = std::min(m_missing, engine.readableBytes())) {
             const std::size_t before = m_partial.size();
             m_partial.resize(before + size);
             engine.read(kcp::MutableBytes(m_partial).subspan(before));
             m_missing -= size;
         }
         if (m_missing > 0)
-            return true;
+            break;
         m_unreadBytes += m_partial.size();
         m_complete.push(std::move(m_partial));
         m_partial.clear();
         m_inMessage = false;
     }
-    return true;
+    return !m_broken;
 }
 
 std::optional<std::size_t> MessageFramer::nextSize() const

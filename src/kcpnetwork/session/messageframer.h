@@ -53,7 +53,10 @@ private:
     std::size_t m_unreadBytes = 0; // of complete messages
     std::vector<std::uint8_t> m_partial; // grows with what arrives, not with what is announced
     std::size_t m_missing = 0; // bytes of m_partial's message still to come
+    std::uint64_t m_length = 0; // of the next message, as far as its prefix has come
+    std::size_t m_lengthBytes = 0; // that have come
     bool m_inMessage = false;
+    bool m_broken = false; // a rule was broken: nothing behind it can be understood
 };
 
 } // namespace kcpnet

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the fuzzers of tests/fuzz found, each as a test that says what was wrong.
+#include "messageframer.h"
 #include "testnetwork.h"
 #include "testsegment.h"
 
@@ -54,6 +55,8 @@ private Q_SLOTS:
     void halfReadMessageThatIsBroken();
     void halfReadSegmentAndAnotherMode();
     void readableIsTheReceiversMode();
+    void splitLengthLeavesTheWindowOpen();
+    void earlySegmentsAreTakenToo();
     void lateNativeSegmentsOpenNoPlainSession();
 };
 
@@ -151,6 +154,51 @@ void tst_FuzzFindings::readableIsTheReceiversMode()
     QVERIFY(!engine.isReadable());
     deliver(engine, kcptest::push(1, "last"));
     QVERIFY(engine.isReadable());
+}
+
+// The first byte of a length of two stayed in the engine. With a window of one segment the second
+// could never come.
+void tst_FuzzFindings::splitLengthLeavesTheWindowOpen()
+{
+    kcp::Config config;
+    config.stream = true;
+    config.receiveWindow = 1;
+    kcp::Engine engine(config);
+    MessageFramer framer(1000, 1000);
+    deliver(engine, kcptest::push(0, "\x80"));
+    QVERIFY(framer.pump(engine));
+    QCOMPARE(engine.advertisedWindow(), 1U);
+    deliver(engine, kcptest::push(1, "\x01"));
+    QVERIFY(framer.pump(engine));
+    deliver(engine, kcptest::push(2, std::string(128, 'x')));
+    QVERIFY(framer.pump(engine));
+    QCOMPARE(framer.nextSize(), std::optional<std::size_t>(128));
+}
+
+// What moved up while a part of a message was read was left where it was: the window stayed closed,
+// with nothing for the application to read.
+void tst_FuzzFindings::earlySegmentsAreTakenToo()
+{
+    kcp::Config config;
+    config.stream = true;
+    config.receiveWindow = 2;
+    kcp::Engine engine(config);
+    MessageFramer framer(1000, 1); // full with one message
+    deliver(engine,
+            kcptest::push(0,
+                          "\x01"
+                          "a"
+                          "\x64"
+                          "0123456789"));
+    QVERIFY(framer.pump(engine));
+    for (std::uint32_t sn = 1; sn < 4; ++sn)
+        deliver(engine, kcptest::push(sn, "0123456789"));
+    QCOMPARE(engine.advertisedWindow(), 0U);
+    std::vector<std::uint8_t> message;
+    QVERIFY(framer.take(message));
+    QVERIFY(framer.pump(engine));
+    QVERIFY(!framer.hasMessage());
+    QCOMPARE(engine.advertisedWindow(), 2U);
 }
 
 // A server of both profiles took a late segment of a native session that had ended for the first
