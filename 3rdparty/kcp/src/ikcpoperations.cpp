@@ -102,10 +102,14 @@ void OperationsControl::beforeInput(Instant now, ByteView datagram)
     }
     // The first word on a segment counts, and an ACK more than una.
     const std::uint32_t first = queue.una();
-    std::ranges::stable_sort(m_candidates, {},
-                             [first](const Candidate &c) { return c.sn - first; });
-    const auto repeated = std::ranges::unique(m_candidates, {}, &Candidate::sn);
-    m_candidates.erase(repeated.begin(), repeated.end());
+    std::stable_sort(m_candidates.begin(), m_candidates.end(),
+                     [first](const Candidate &a, const Candidate &b) {
+                         return a.sn - first < b.sn - first;
+                     });
+    const auto repeated =
+            std::unique(m_candidates.begin(), m_candidates.end(),
+                        [](const Candidate &a, const Candidate &b) { return a.sn == b.sn; });
+    m_candidates.erase(repeated, m_candidates.end());
 }
 
 void OperationsControl::addCandidate(IUINT32 sn, IINT32 rtt)

@@ -232,7 +232,8 @@ void Endpoint::Private::handleFrame(kcp::Instant now, const Path &path, const Fr
             session = find({ path.peer, nonceBase(*nonce), Session::Role::Client });
         // The server may by chance give a conv that another of our sessions with it has.
         const auto cookie = CookieFrame::parse(frame.datagram);
-        if (frame.type == FrameType::Cookie && cookie && find(path.peer, cookie->conv))
+        const Session *holder = cookie ? find(path.peer, cookie->conv) : nullptr;
+        if (frame.type == FrameType::Cookie && holder && holder != session)
             session = nullptr;
     } else if (frame.type != FrameType::Hello) {
         session = find(path.peer, frame.conv);

@@ -190,7 +190,10 @@ void NativeProtocol::adoptPeer(kcp::Instant now, const Parameters &peer)
 {
     m_peer = peer;
     kcp::Engine &engine = m_session.engine();
-    engine.setMtu(std::min<std::uint32_t>(engine.config().mtu, peer.mtu));
+    // While segments ride behind ACCEPT, the peer's MTU holds for both together.
+    const std::uint32_t head = m_unconfirmed ? AcceptFrame::Size : 0;
+    const std::uint32_t room = std::max(kcp::Config::MinimumMtu + head, std::uint32_t(peer.mtu));
+    engine.setMtu(std::min(engine.config().mtu, room - head));
     if (peer.window >= engine.peerWindow())
         return;
     kcp::SegmentHeader header;

@@ -54,6 +54,7 @@ private Q_SLOTS:
     void earlySegments();
     void replayedPingIsNotAnswered();
     void datagramWindow();
+    void smallMtuOfTheClient();
     void closeOfATombstone();
     void resetForTheForgotten_data();
     void resetForTheForgotten();
@@ -230,6 +231,23 @@ void tst_ProtocolRules::datagramWindow()
            std::pair(200U, true), std::pair(137U, true), std::pair(136U, false) }) {
         server.in(encode::datagram(client.conv, client.tagC, sequence, "d"));
         QCOMPARE(server.endpoint.readDatagram(id, payload), delivered);
+    }
+}
+
+void tst_ProtocolRules::smallMtuOfTheClient()
+{
+    Bench server;
+    server.endpoint.setAcceptConfig(serverConfig());
+    HandClient client(server);
+    client.parameters.mtu = 300;
+    QVERIFY(client.connect());
+    const SessionId id = server.find(Type::Accepted)->session;
+    QVERIFY(server.endpoint.write(id, std::vector<std::uint8_t>(5000)));
+    server.advance(1s);
+    QVERIFY(server.sent.size() >= 4);
+    for (const Bench::Sent &sent : std::as_const(server.sent)) {
+        QCOMPARE(sent.type(), quint8(0xa3)); // with ACCEPT in front, and not larger for that
+        QVERIFY2(sent.data.size() <= 300, qPrintable(QString::number(sent.data.size())));
     }
 }
 

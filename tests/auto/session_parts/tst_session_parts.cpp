@@ -333,7 +333,8 @@ void tst_SessionParts::messagesAcrossReads()
     StreamOf cut({ 0x80, 0x80 }); // the rest of the length is to come
     MessageFramer waiting(1 << 30, 1000);
     QVERIFY(waiting.pump(cut.receiver));
-    QCOMPARE(cut.receiver.readableBytes(), std::size_t(2));
+    QCOMPARE(cut.receiver.readableBytes(), std::size_t(0)); // taken, to keep the window open
+    QCOMPARE(waiting.count(), std::size_t(0));
 }
 
 namespace {
