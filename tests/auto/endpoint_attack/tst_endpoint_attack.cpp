@@ -80,7 +80,6 @@ struct Ends
 {
     kcp::Duration client{ 0 };
     kcp::Duration server{ 0 };
-    friend bool operator==(const Ends &, const Ends &) = default;
 };
 
 Ends giveUp(NativePair &p, const std::function<void()> &attack)
