@@ -297,10 +297,17 @@ void EndpointWorld::checkDelivered()
     std::size_t before = 0;
     do {
         before = undelivered();
-        runClean(60s);
+        runClean(130s); // a timeout that has grown is 60 s
     } while (undelivered() != before);
     if (forged || m_restarted || m_movedSilently)
         return;
+    for (const auto &node : nodes) {
+        for (auto &[key, record] : node->records) {
+            // A client that began again has another conversation than when it told an event.
+            if (const Session *session = node->endpoint->session(record.id))
+                record.conv = session->conversation();
+        }
+    }
     for (const auto &node : nodes) {
         for (const auto &[key, record] : node->records) {
             const Session *session = node->endpoint->session(record.id);

@@ -90,12 +90,14 @@ void Endpoint::Private::delist(Slot &slot)
 
 void Endpoint::Private::setNonce(Slot &slot, std::uint64_t base)
 {
-    if (slot.nonce.base == base)
+    // The address counts: a session may move before its client has heard ACCEPT.
+    const Session &session = *slot.session;
+    const NonceKey key{ session.path().peer, base, session.role() };
+    if (slot.nonce.base == base && (base == 0 || slot.nonce == key))
         return;
     if (slot.nonce.base != 0)
         byNonce.erase(slot.nonce);
-    const Session &session = *slot.session;
-    slot.nonce = { session.path().peer, base, session.role() };
+    slot.nonce = key;
     if (base != 0)
         byNonce.emplace(slot.nonce, session.id().index);
 }

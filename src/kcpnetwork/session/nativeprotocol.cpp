@@ -236,6 +236,7 @@ void NativeProtocol::rebind(kcp::Instant now)
     }
     m_rebindDelay = FirstRetry;
     m_rebindDeadline = now + m_rebindDelay;
+    m_session.engine().retransmitNow();
     request(DuePing);
 }
 
@@ -284,6 +285,7 @@ void NativeProtocol::handlePathResponse(kcp::Instant now, const Path &path, cons
 void NativeProtocol::moveTo(kcp::Instant now, const Path &path)
 {
     m_session.setPath(path);
+    m_session.engine().retransmitNow();
     ++m_moves;
     heard(now);
     m_acceptsLeft = AcceptRepeats - 1;

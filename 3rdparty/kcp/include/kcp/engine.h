@@ -132,6 +132,9 @@ public:
         return m_receive.receiveMessage(buffer);
     }
 
+    // Sends everything that is under way again at the next flush, whatever its timeouts have grown
+    // to: the path has changed.
+    void retransmitNow() { m_send.loseAll(); }
     // Puts a WASK into the next flush; every KCP answers with WINS.
     void requestProbe();
     // Puts a WINS into the next flush.
