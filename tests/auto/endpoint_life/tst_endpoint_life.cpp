@@ -31,6 +31,7 @@ private Q_SLOTS:
     void resetWhenTheServerDroppedIt();
     void roaming();
     void roamingDuringTransfer();
+    void roamingAfterAnOutage();
     void roamingAndBack();
     void replayCannotMove();
     void responseOfAnotherSession();
@@ -294,6 +295,23 @@ void tst_EndpointLife::roamingDuringTransfer()
     QVERIFY(p.server.text(p.peer) == up);
     QVERIFY(p.client.text(p.id) == up);
     QVERIFY(p.server->session(p.peer)->path().peer == p.client.where);
+}
+
+// Timeouts have grown to seconds by the end of the outage; the new path must not wait for them.
+void tst_EndpointLife::roamingAfterAnOutage()
+{
+    NativePair p;
+    p.connect();
+    p.network.run(100ms);
+    p.network.filter = p.dropAll();
+    p.server->write(p.peer, view("down"));
+    p.client->write(p.id, view("up"));
+    p.network.run(15s);
+    p.network.filter = {};
+    p.client.where = address(9, 55555);
+    p.client->rebind(p.network.now, p.id, { {}, p.server.where });
+    QVERIFY(p.network.run(
+            500ms, [&] { return p.server.text(p.peer) == "up" && p.client.text(p.id) == "down"; }));
 }
 
 void tst_EndpointLife::roamingAndBack()
