@@ -270,7 +270,8 @@ private:
             side.endpoint->write(id, kcp::asBytes(data.constData(), std::size_t(data.size())));
             side.endpoint->writeMessage(id,
                                         kcp::asBytes(data.constData(), std::size_t(data.size())));
-            side.endpoint->sendDatagram(id, kcp::asBytes(data.constData(), 10));
+            side.endpoint->sendDatagram(
+                    id, kcp::asBytes(data.constData(), std::min<std::size_t>(data.size(), 10)));
         });
     }
 
