@@ -242,6 +242,9 @@ void KcpSocketPrivate::handleSessionEvent(const kcpnet::Event &event)
 
 void KcpSocketPrivate::handleReadable()
 {
+    // A slot that was called before this one may have read all of it.
+    if (q->bytesAvailable() == 0 && !q->hasPendingMessages())
+        return;
     ++readableEvents;
     if (emittingReadyRead || !q->isReadable())
         return;
