@@ -198,6 +198,13 @@ void EndpointWorld::moveClient(std::size_t client, std::uint16_t port, bool know
     Node &node = *nodes[client];
     node.where = Address::fromIPv4(0x0a000010U + static_cast<std::uint32_t>(client) * 16 + port % 3,
                                    static_cast<std::uint16_t>(2000 + port % 50));
+    for (const auto &[key, record] : node.records) {
+        // A plain client from another address is another client: two sessions of the server then
+        // speak to it.
+        const Session *session = node.endpoint->session(record.id);
+        if (session && session->config().profile == Profile::PlainKcp)
+            forged = true;
+    }
     if (!knows) {
         m_movedSilently = true; // nobody knows before it sends something
         return;
