@@ -46,9 +46,21 @@ bool LossyRelay::listen()
 {
     const bool ipv6 = m_options.serverAddress.protocol() == QAbstractSocket::IPv6Protocol;
     const auto loopback = ipv6 ? QHostAddress::LocalHostIPv6 : QHostAddress::LocalHost;
-    if (!m_listener.bind(QHostAddress(loopback), m_options.port))
+    if (!m_listener.bind(QHostAddress(loopback), m_options.port)) {
+        m_errorString = m_listener.errorString();
         return false;
+    }
     enlargeBuffers(&m_listener);
+    if (m_options.pcapFile.isEmpty())
+        return true;
+    if (ipv6) {
+        m_errorString = QStringLiteral("captures hold IPv4 only");
+        return false;
+    }
+    if (!m_pcap.open(m_options.pcapFile)) {
+        m_errorString = m_pcap.errorString();
+        return false;
+    }
     return true;
 }
 
@@ -60,6 +72,10 @@ void LossyRelay::readListener()
                                                     &client.second);
         if (size < 0)
             return;
+        if (m_pcap.isOpen()) {
+            m_pcap.write({ client.first, client.second },
+                         { m_options.serverAddress, m_options.serverPort }, m_buffer.first(size));
+        }
         if (QUdpSocket *upstream = upstreamOf(client)) {
             relay(m_toServer,
                   { upstream, m_options.serverAddress, m_options.serverPort,
@@ -74,6 +90,10 @@ void LossyRelay::readUpstream(QUdpSocket *upstream, const Client &client)
         const qint64 size = upstream->readDatagram(m_buffer.data(), m_buffer.size());
         if (size < 0)
             return;
+        if (m_pcap.isOpen()) {
+            m_pcap.write({ m_options.serverAddress, m_options.serverPort },
+                         { client.first, client.second }, m_buffer.first(size));
+        }
         relay(m_toClient, { &m_listener, client.first, client.second, m_buffer.first(size) });
     }
 }

@@ -4,6 +4,8 @@
 #ifndef LOSSYRELAY_H
 #define LOSSYRELAY_H
 
+#include "pcapfile.h"
+
 #include <QtCore/QObject>
 #include <QtCore/QTimer>
 #include <QtNetwork/QHostAddress>
@@ -31,6 +33,7 @@ public:
         double reorder = 0; // chance to be held back for 1 to 10 ms, so that others overtake
         std::chrono::milliseconds delay{ 0 };
         quint32 seed = 1;
+        QString pcapFile; // what arrives at the relay, before anything is lost; empty: none
     };
 
     struct Counters
@@ -47,7 +50,7 @@ public:
     bool listen();
     QHostAddress address() const { return m_listener.localAddress(); }
     quint16 port() const { return m_listener.localPort(); }
-    QString errorString() const { return m_listener.errorString(); }
+    QString errorString() const { return m_errorString; }
     const Counters &counters() const { return m_counters; }
 
 private:
@@ -80,6 +83,8 @@ private:
     QTimer m_timer;
     Counters m_counters;
     QByteArray m_buffer;
+    PcapFile m_pcap;
+    QString m_errorString;
 };
 
 #endif // LOSSYRELAY_H

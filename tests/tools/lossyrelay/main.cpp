@@ -96,6 +96,7 @@ std::optional<Arguments> parseArguments(const QCoreApplication &app)
             { u"reorder"_s, u"Hold <percent> back for 1 to 10 ms."_s, u"percent"_s, u"0"_s },
             { u"delay"_s, u"Delay everything by <ms>."_s, u"ms"_s, u"0"_s },
             { u"seed"_s, u"The random <seed>."_s, u"seed"_s, u"1"_s },
+            { u"pcap"_s, u"Write what arrives to <file>, for tshark."_s, u"file"_s },
             { u"run-time"_s, u"End after <seconds>; default 600."_s, u"seconds"_s, u"600"_s },
             { u"until-eof"_s, u"End when standard input ends."_s },
     });
@@ -116,6 +117,7 @@ std::optional<Arguments> parseArguments(const QCoreApplication &app)
     if (!valid)
         return std::nullopt;
     relay.delay = std::chrono::milliseconds(delay);
+    relay.pcapFile = parser.value(u"pcap"_s);
     arguments.endWithInput = parser.isSet(u"until-eof"_s);
     return arguments;
 }
