@@ -42,6 +42,7 @@ public:
     KcpConnector(KcpSocketPrivate *socket, quint16 port,
                  QAbstractSocket::NetworkLayerProtocol protocol);
     ~KcpConnector(); // gives up every attempt
+    quint16 port() const { return m_port; }
 
     void lookUp(const QString &hostName);
     // Blocks for the result that lookUp() has not brought yet.

@@ -175,7 +175,7 @@ bool KcpSocket::bind(quint16 port, QAbstractSocket::BindMode mode)
 void KcpSocket::connectToHost(const QString &hostName, quint16 port, OpenMode openMode,
                               QAbstractSocket::NetworkLayerProtocol protocol)
 {
-    if (!d->beginConnect(port, openMode))
+    if (!d->beginConnect(openMode))
         return;
     d->rare().peerName = hostName;
     d->connector = std::make_unique<KcpConnector>(d.get(), port, protocol);
@@ -194,7 +194,7 @@ void KcpSocket::connectToHost(const QString &hostName, quint16 port, OpenMode op
 */
 void KcpSocket::connectToHost(const QHostAddress &address, quint16 port, OpenMode openMode)
 {
-    if (!d->beginConnect(port, openMode))
+    if (!d->beginConnect(openMode))
         return;
     d->rare().peerName = address.toString();
     d->connector = std::make_unique<KcpConnector>(d.get(), port, QAbstractSocket::AnyIPProtocol);
@@ -373,6 +373,8 @@ QString KcpSocket::closeText() const
 */
 quint16 KcpSocket::localPort() const
 {
+    if (d->keepsAddresses)
+        return d->extra->localPort;
     return isValid() ? d->driver->channel()->localPort() : quint16(0);
 }
 
@@ -382,6 +384,8 @@ quint16 KcpSocket::localPort() const
 */
 QHostAddress KcpSocket::localAddress() const
 {
+    if (d->keepsAddresses)
+        return d->extra->localAddress;
     if (!isValid())
         return QHostAddress();
     const kcpnet::Session *session = d->session();
@@ -391,20 +395,21 @@ QHostAddress KcpSocket::localAddress() const
 }
 
 /*!
-    Returns the port of the peer; 0 when not connected.
+    Returns the port of the peer; 0 when not connected. It is there until the slots of disconnected()
+    have been called.
 */
 quint16 KcpSocket::peerPort() const
 {
-    return isValid() && d->state != QAbstractSocket::BoundState ? d->peer.port : quint16(0);
+    return d->hasPeer() ? d->peer.port : quint16(0);
 }
 
 /*!
-    Returns the address of the peer; null when not connected.
+    Returns the address of the peer; null when not connected. It is there until the slots of
+    disconnected() have been called.
 */
 QHostAddress KcpSocket::peerAddress() const
 {
-    return isValid() && d->state != QAbstractSocket::BoundState ? kcpToHostAddress(d->peer)
-                                                                : QHostAddress();
+    return d->hasPeer() ? kcpToHostAddress(d->peer) : QHostAddress();
 }
 
 /*!

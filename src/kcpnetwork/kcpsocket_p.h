@@ -29,6 +29,8 @@ public:
         quint32 conversationId = 0; // wanted; 0 = any
         quint32 pendingCloseCode = 0;
         QString pendingCloseText;
+        QHostAddress localAddress; // with keepsAddresses
+        quint16 localPort = 0;
     };
 
     explicit KcpSocketPrivate(KcpSocket *q);
@@ -45,11 +47,12 @@ public:
 
     void startConnecting(const QList<QHostAddress> &addresses);
     void failConnecting(QAbstractSocket::SocketError code, const QString &text);
-    bool beginConnect(quint16 port, QIODevice::OpenMode mode);
+    bool beginConnect(QIODevice::OpenMode mode);
 
     const kcpnet::Session *session() const { return driver ? driver->session(id) : nullptr; }
     bool isMessageMode() const { return configuration.mode() == KcpConfiguration::Message; }
     bool isEnded() const; // no session will come or is left
+    bool hasPeer() const;
     Rare &rare();
     void setError(QAbstractSocket::SocketError code, const QString &text);
     // These emit: false when the socket is gone, or has begun something else, afterwards.
@@ -57,6 +60,8 @@ public:
     bool emitError();
     // The way from here to UnconnectedState; the session is let go or kept for reading by then.
     void becomeUnconnected();
+    void keepAddresses();
+    void forgetAddresses();
 
     // Forgets the session; what was not read is lost. One that is still open is closed in the
     // background.
@@ -103,6 +108,7 @@ public:
     bool emittingBytesWritten = false;
     bool pendingClose = false; // disconnectFromHost() before the connection was made
     bool warnedAboutMode = false;
+    bool keepsAddresses = false; // the connection is over, its slots are being called
 
 private:
     void handleConnected();

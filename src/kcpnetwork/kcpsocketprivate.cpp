@@ -74,6 +74,11 @@ bool KcpSocketPrivate::isEnded() const
     return state == QAbstractSocket::UnconnectedState || state == QAbstractSocket::BoundState;
 }
 
+bool KcpSocketPrivate::hasPeer() const
+{
+    return keepsAddresses || (q->isValid() && state != QAbstractSocket::BoundState);
+}
+
 void KcpSocketPrivate::setError(QAbstractSocket::SocketError code, const QString &text)
 {
     error = code;
@@ -122,21 +127,13 @@ void KcpSocketPrivate::adoptSession(KcpDriver *client, kcpnet::SessionId newId)
 // --- connecting -------------------------------------------------------------------------------
 
 // Everything up to the first signal of a connection.
-bool KcpSocketPrivate::beginConnect(quint16 port, QIODevice::OpenMode mode)
+bool KcpSocketPrivate::beginConnect(QIODevice::OpenMode mode)
 {
     if (!isEnded()) {
         qCWarning(lcKcp,
                   "KcpSocket::connectToHost() called when already looking up or "
                   "connecting/connected to \"%s\"",
                   qPrintable(q->peerName()));
-        return false;
-    }
-    if (port == 0) {
-        qCWarning(lcKcp,
-                  "KcpSocket::connectToHost(): port 0 is not possible; the range is "
-                  "1 .. 65535");
-        setError(QAbstractSocket::UnsupportedSocketOperationError,
-                 KcpSocket::tr("Cannot connect to port 0"));
         return false;
     }
     if (state == QAbstractSocket::UnconnectedState)
@@ -149,6 +146,7 @@ bool KcpSocketPrivate::beginConnect(quint16 port, QIODevice::OpenMode mode)
     closeReason = KcpSocket::NotClosed;
     closeCode = 0;
     pendingClose = false;
+    keepsAddresses = false;
     if (q->isOpen())
         q->QIODevice::close();
     q->QIODevice::open(mode | QIODevice::Unbuffered);
@@ -158,6 +156,11 @@ bool KcpSocketPrivate::beginConnect(quint16 port, QIODevice::OpenMode mode)
 
 void KcpSocketPrivate::startConnecting(const QList<QHostAddress> &addresses)
 {
+    if (connector->port() == 0) {
+        failConnecting(QAbstractSocket::ConnectionRefusedError,
+                       KcpSocket::tr("Connection refused: port 0 is none"));
+        return;
+    }
     const QList<QHostAddress> usable = connector->usable(addresses);
     if (usable.isEmpty()) {
         failConnecting(QAbstractSocket::HostNotFoundError,
@@ -179,6 +182,7 @@ void KcpSocketPrivate::failConnecting(QAbstractSocket::SocketError code, const Q
     const std::unique_ptr<KcpConnector> over = std::move(connector);
     releaseSession();
     pendingClose = false;
+    keepsAddresses = false;
     qCDebug(lcKcp) << q << "could not connect:" << text;
     if (changeState(QAbstractSocket::UnconnectedState))
         emitError();
@@ -297,6 +301,7 @@ void KcpSocketPrivate::handleClosed(const kcpnet::Event &event)
     rare().closeText = QString::fromUtf8(event.closeText.data(), qsizetype(event.closeText.size()));
     if (const kcpnet::Session *ended = session())
         rare().lastStatistics = KcpStatisticsPrivate::fromSession(*ended);
+    keepAddresses();
     driver->setHandler(id, nullptr);
     releaseIfReadOut();
     qCDebug(lcKcp) << q << "ended:" << closeReason << end.text;
@@ -318,7 +323,9 @@ void KcpSocketPrivate::becomeUnconnected()
     const bool wasConnected =
             state == QAbstractSocket::ConnectedState || state == QAbstractSocket::ClosingState;
     pendingClose = false;
-    if (!changeState(QAbstractSocket::ClosingState)
+    const bool isAbort =
+            closeReason == KcpSocket::LocalAbort; // goes straight, as QAbstractSocket's
+    if ((!isAbort && !changeState(QAbstractSocket::ClosingState))
         || !changeState(QAbstractSocket::UnconnectedState))
         return;
     const QPointer<KcpSocket> alive(q);
@@ -326,6 +333,26 @@ void KcpSocketPrivate::becomeUnconnected()
     Q_EMIT q->readChannelFinished();
     if (alive && epoch == before && wasConnected)
         Q_EMIT q->disconnected();
+    if (alive && epoch == before)
+        forgetAddresses();
+}
+
+// The slots of the end may still ask whose connection it was.
+void KcpSocketPrivate::keepAddresses()
+{
+    if (!driver || !driver->channel())
+        return;
+    Rare &kept = rare();
+    kept.localAddress = q->localAddress();
+    kept.localPort = q->localPort();
+    keepsAddresses = true;
+}
+
+void KcpSocketPrivate::forgetAddresses()
+{
+    keepsAddresses = false;
+    if (extra)
+        extra->localAddress.clear();
 }
 
 // --- closing ----------------------------------------------------------------------------------
@@ -347,6 +374,7 @@ void KcpSocketPrivate::abortSession()
     if (driver) {
         if (const kcpnet::Session *ended = session())
             rare().lastStatistics = KcpStatisticsPrivate::fromSession(*ended);
+        keepAddresses();
         driver->setHandler(id, nullptr);
         driver->endpoint().abort(driver->now(), id);
         driver->flush();

@@ -5,6 +5,16 @@
 #include "kcpconnector_p.h"
 #include "kcplogging_p.h"
 
+namespace {
+
+void warnNotAllowed(const char *function, QAbstractSocket::SocketState state)
+{
+    qCWarning(lcKcp, "KcpSocket::%s() is not allowed in %s", function,
+              state == QAbstractSocket::BoundState ? "BoundState" : "UnconnectedState");
+}
+
+} // namespace
+
 kcp::Instant KcpSocketPrivate::deadlineIn(int msecs) const
 {
     if (msecs < 0)
@@ -69,12 +79,8 @@ bool KcpSocket::waitForConnected(int msecs)
 {
     if (state() == QAbstractSocket::ConnectedState)
         return true;
-    if (d->isEnded() || state() == QAbstractSocket::ClosingState) {
-        qCWarning(lcKcp,
-                  "KcpSocket::waitForConnected() is not possible without a connection "
-                  "being made");
+    if (d->isEnded() || state() == QAbstractSocket::ClosingState)
         return false;
-    }
     const kcp::Instant deadline = d->deadlineIn(msecs);
     if (!d->waitForLookup())
         return false;
@@ -100,10 +106,8 @@ bool KcpSocket::waitForConnected(int msecs)
 */
 bool KcpSocket::waitForReadyRead(int msecs)
 {
-    if (d->isEnded()) {
-        qCDebug(lcKcp, "KcpSocket::waitForReadyRead() without a connection");
+    if (d->isEnded()) // no warning: whoever has a QIODevice cannot know
         return false;
-    }
     const QPointer<KcpSocket> alive(this);
     const kcp::Instant deadline = d->deadlineIn(msecs);
     const quint32 before = d->readableEvents;
@@ -126,7 +130,7 @@ bool KcpSocket::waitForReadyRead(int msecs)
 bool KcpSocket::waitForBytesWritten(int msecs)
 {
     if (d->isEnded()) {
-        qCDebug(lcKcp, "KcpSocket::waitForBytesWritten() without a connection");
+        warnNotAllowed("waitForBytesWritten", state());
         return false;
     }
     if (d->writeBufferLimit > 0 ? d->outstandingBytes() == 0 : bytesToWrite() == 0)
@@ -150,8 +154,7 @@ bool KcpSocket::waitForBytesWritten(int msecs)
 bool KcpSocket::waitForDisconnected(int msecs)
 {
     if (d->isEnded()) {
-        qCWarning(lcKcp, "KcpSocket::waitForDisconnected() is not possible in %s",
-                  state() == QAbstractSocket::BoundState ? "BoundState" : "UnconnectedState");
+        warnNotAllowed("waitForDisconnected", state());
         return false;
     }
     const QPointer<KcpSocket> alive(this);
