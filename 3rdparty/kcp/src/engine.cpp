@@ -10,9 +10,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A WINS that nobody asked for is repeated so often, one rto apart, until data comes.
-constexpr std::uint8_t WindowTellRepeats = 3;
-
 // Datagrams of a peer whose segments are larger than ours.
 constexpr std::uint32_t CommonMss = 1400;
 
@@ -126,7 +123,7 @@ void Engine::tellOpenWindow()
         return;
     m_windowWasClosed = false;
     m_control |= TellsWindow;
-    m_tellsLeft = WindowTellRepeats;
+    m_tells = 1;
 }
 
 std::optional<std::size_t> Engine::receiveFromClosedWindow(MutableBytes buffer)

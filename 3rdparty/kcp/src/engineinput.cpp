@@ -90,7 +90,7 @@ inline void Engine::handlePush(Instant now, const SegmentView &segment, InputSta
     if (result == ReceiveQueue::Result::Stored) [[likely]] {
         state.input.receivedData = true;
         m_probesUnanswered = 0; // a lost WINS must not count against the link for ever
-        m_tellsLeft = 0;
+        m_tells = 0;
         m_tellDeadline = Never;
     } else if (!acceptDuplicate(result, state)) {
         return;

@@ -14,6 +14,8 @@ namespace {
 // begins with 5 s, and stalls for that long when the one WINS is lost.
 constexpr Duration ShortestProbeDelay = 200ms;
 constexpr Duration LongestProbeDelay = 5s;
+// The news of an opened window is repeated with twice the time each; then the peer's probes do.
+constexpr Duration LongestTellDelay = LongestProbeDelay;
 
 } // namespace
 
@@ -125,12 +127,23 @@ std::size_t Engine::writeProbes(Instant now, MutableBytes buffer, HeaderWriter h
         header.write(buffer.data() + size, Command::WindowTell, 0, timestamp, 0, 0);
         size += HeaderSize;
         m_control &= static_cast<std::uint8_t>(~TellsWindow);
-        if (m_tellsLeft > 0) {
-            --m_tellsLeft;
-            m_tellDeadline = now + m_rtt.rto();
-        }
+        if (m_tells > 0)
+            scheduleNextTell(now);
     }
     return size;
+}
+
+// A WINS that nobody asked for is repeated until data comes: after an outage that has swallowed it the
+// flow goes on no later than the outage was long. A peer with nothing to say is left alone in the end.
+void Engine::scheduleNextTell(Instant now)
+{
+    const Duration delay = m_rtt.rto() * (1U << (m_tells - 1U));
+    if (delay > LongestTellDelay) {
+        m_tells = 0; // the peer's own probes are as frequent
+        return;
+    }
+    m_tellDeadline = now + delay;
+    ++m_tells;
 }
 
 void Engine::updateProbe(Instant now)

@@ -283,6 +283,7 @@ private:
     bool isNewEpisode(std::uint32_t transmission) const;
     void judgeLink(Instant now, std::uint32_t tries, Instant lastTry);
     std::size_t transmit(Instant now, MutableBytes buffer, bool sendsData);
+    void scheduleNextTell(Instant now);
     void updateProbe(Instant now);
     void noteReadProgress()
     {
@@ -335,7 +336,7 @@ private:
     Instant m_tellDeadline = Never; // next repetition of an unasked WINS
     Instant m_lastProgress{}; // for deadLinkTime: since when nothing was heard of what is under way
     std::uint32_t m_probesUnanswered = 0;
-    std::uint8_t m_tellsLeft = 0;
+    std::uint8_t m_tells = 0; // 1 = of an opened window, then its repetitions; 0 = none are due
     std::uint8_t m_control = 0; // flags of Control
     bool m_peerToldClosed = false; // by WINS
     bool m_windowWasClosed = false; // we have told the peer of a window of 0
