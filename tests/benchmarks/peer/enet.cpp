@@ -15,6 +15,7 @@ namespace {
 
 // A protocol limit of ENet; a server with more connections has more hosts, on the ports that follow.
 constexpr int MostPeersOfHost = 4095;
+constexpr int MostAttempts = 20; // to find ports that follow each other
 constexpr enet_uint32 WaitMilliseconds = 100;
 constexpr int SocketBuffer = 4 << 20;
 constexpr enet_uint32 NeverPing = 1U << 30U; // milliseconds
@@ -42,18 +43,15 @@ public:
 
     bool listen()
     {
-        bench::counters().heap = bench::heapInUse();
-        const std::uint64_t before = bench::counters().heap;
-        for (int rest = m_options.connections; rest > 0; rest -= MostPeersOfHost) {
-            if (!addHost(&m_address, std::min(rest, MostPeersOfHost)))
-                return false;
-            if (m_hosts.size() == 1 && enet_socket_get_address(m_hosts[0]->socket, &m_address) != 0)
-                return false;
-            ++m_address.port;
+        const std::uint64_t before = bench::heapInUse(); // the peers are made with the host
+        for (int attempt = 0; attempt < MostAttempts; ++attempt) {
+            const int first = listenInARow();
+            if (first > 0) {
+                announce(std::uint16_t(first), before);
+                return true;
+            }
         }
-        announce(std::uint16_t(m_address.port - m_hosts.size()));
-        bench::counters().heap = before; // the peers are made with the host
-        return true;
+        return false;
     }
 
     bool connect()
@@ -83,6 +81,24 @@ public:
     }
 
 private:
+    // Returns the first port, 0 when one that follows is taken.
+    int listenInARow()
+    {
+        m_address.port = 0;
+        for (int rest = m_options.connections; rest > 0; rest -= MostPeersOfHost) {
+            if (!addHost(&m_address, std::min(rest, MostPeersOfHost))) {
+                for (ENetHost *host : m_hosts)
+                    enet_host_destroy(host);
+                m_hosts.clear();
+                return 0;
+            }
+            if (m_hosts.size() == 1)
+                enet_socket_get_address(m_hosts[0]->socket, &m_address);
+            ++m_address.port;
+        }
+        return m_address.port - int(m_hosts.size());
+    }
+
     bool addHost(const ENetAddress *address, int peers)
     {
         ENetHost *host = enet_host_create(address, std::size_t(peers), 1, 0, 0);

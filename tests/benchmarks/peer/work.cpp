@@ -38,9 +38,9 @@ bool Pattern::matches(std::uint64_t position, const char *data, std::size_t size
     return true;
 }
 
-void announce(std::uint16_t port)
+void announce(std::uint16_t port, std::uint64_t heapBefore)
 {
-    counters().heap = bench::heapInUse();
+    counters().heap = heapBefore;
     std::printf("port %u\n", unsigned(port));
     std::fflush(stdout);
 }

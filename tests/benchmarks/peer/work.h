@@ -20,8 +20,8 @@ public:
     static bool matches(std::uint64_t position, const char *data, std::size_t size);
 };
 
-// Tells the observer that a server is there, and on which port.
-void announce(std::uint16_t port);
+// Tells the observer that a server is there, on which port, and how large its heap was before.
+void announce(std::uint16_t port, std::uint64_t heapBefore = bench::heapInUse());
 // Ends the process: a client has done what it was told to.
 [[noreturn]] void finish(bool success);
 

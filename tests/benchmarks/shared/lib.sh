@@ -148,3 +148,6 @@ json_results() {
     done
     printf '\n  }'
 }
+
+# percent SHARE: as a whole number.
+percent() { awk -v value="$1" 'BEGIN { if (value != "") printf "%.0f", value }'; }
