@@ -40,6 +40,9 @@ struct KcpConnector::Attempt final : KcpSessionHandler
     {
         connector->handleEvent(this, event);
     }
+    // Its driver is a child of the socket: they move together.
+    const QObject *handlerObject() const override { return connector->m_socket->q; }
+    void handleParting() override { Q_UNREACHABLE(); }
 
     KcpConnector *connector;
     QHostAddress address;
@@ -67,17 +70,27 @@ void KcpHostLookup::finish(const QHostInfo &info)
         m_connector->lookedUp(info);
 }
 
-void KcpConnector::lookUp(const QString &hostName)
+void KcpConnector::lookUp()
 {
-    m_hostName = hostName;
+    if (!m_untried.isEmpty()) {
+        m_socket->startConnecting(QList<QHostAddress>(m_untried));
+        return;
+    }
     m_lookup = new KcpHostLookup(this, m_socket->q);
-    QHostInfo::lookupHost(hostName, m_lookup, SLOT(finish(QHostInfo)));
+    QHostInfo::lookupHost(m_socket->q->peerName(), m_lookup, SLOT(finish(QHostInfo)));
 }
 
 void KcpConnector::finishLookUp()
 {
+    if (!m_lookup) { // not begun
+        if (m_untried.isEmpty())
+            lookedUp(QHostInfo::fromName(m_socket->q->peerName()));
+        else
+            lookUp();
+        return;
+    }
     m_lookup->forget();
-    lookedUp(QHostInfo::fromName(m_hostName));
+    lookedUp(QHostInfo::fromName(m_socket->q->peerName()));
 }
 
 void KcpConnector::lookedUp(const QHostInfo &info)
@@ -91,6 +104,8 @@ QList<QHostAddress> KcpConnector::usable(const QList<QHostAddress> &addresses) c
     QList<QHostAddress> second;
     for (const QHostAddress &address : addresses) {
         const auto protocol = address.protocol();
+        if (address.isNull())
+            continue;
         if (m_protocol != QAbstractSocket::AnyIPProtocol && protocol != m_protocol)
             continue;
         // The resolver's first address tells the family it prefers.
@@ -125,12 +140,6 @@ void KcpConnector::moveQueueTo(KcpDriver *driver, kcpnet::SessionId id)
                 id, kcp::asBytes(message.constData(), std::size_t(message.size())));
     }
     driver->scheduleFlush();
-}
-
-void KcpConnector::start(const QList<QHostAddress> &addresses)
-{
-    m_untried = addresses;
-    startNext();
 }
 
 bool KcpConnector::anyAlive() const
@@ -266,6 +275,18 @@ void KcpConnector::noteFailure(QAbstractSocket::SocketError error, const QString
     m_errorText = text;
 }
 
+void KcpConnector::pauseTimer()
+{
+    if (m_timer)
+        m_timer->stop();
+}
+
+void KcpConnector::resumeTimer()
+{
+    if (m_timer && m_nextAt != kcp::Never)
+        m_timer->start(m_nextAt - KcpRuntime::current()->now());
+}
+
 bool KcpConnector::wait(kcp::Instant deadline)
 {
     const kcp::Instant now = KcpRuntime::current()->now();
@@ -280,13 +301,14 @@ bool KcpConnector::wait(kcp::Instant deadline)
         if (attempt->driver)
             alive.push_back(attempt.get());
     }
+    KcpSocketPrivate *socket = m_socket;
     const kcp::Instant until = std::min(deadline, m_nextAt);
     const kcp::Instant slice = alive.size() > 1 ? std::min(until, now + WaitSlice) : until;
-    const QPointer<KcpSocket> socket(m_socket->q);
+    const KcpSocketPrivate::Guard guard(m_socket);
     for (Attempt *attempt : alive) {
         attempt->driver->wait(attempt, slice);
         // An event may have decided the race: then the connector is gone.
-        if (!socket || KcpSocketPrivate::of(socket)->connector.get() != this)
+        if (!guard.isUnchanged() || socket->connector.get() != this)
             return true;
     }
     return true;

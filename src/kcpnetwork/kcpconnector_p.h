@@ -44,21 +44,27 @@ public:
     ~KcpConnector(); // gives up every attempt
     quint16 port() const { return m_port; }
 
-    void lookUp(const QString &hostName);
+    // The name of the socket's peer, unless addresses are known.
+    void lookUp();
     // Blocks for the result that lookUp() has not brought yet.
     void finishLookUp();
 
     // Leaves only what the wanted protocol can use, and lets the address families alternate.
     QList<QHostAddress> usable(const QList<QHostAddress> &addresses) const;
+    void setAddresses(const QList<QHostAddress> &addresses) { m_untried = addresses; }
     // The socket may have its session, or have failed, when this returns; then the connector is
     // gone.
-    void start(const QList<QHostAddress> &addresses);
+    void start() { startNext(); }
 
     // What was written before there is one session to take it.
     void queue(const char *data, qint64 size) { m_earlyBytes.append(data, size); }
     void queueMessage(const QByteArray &message);
     qint64 queuedBytes() const { return m_earlyBytes.size() + m_earlyMessageBytes; }
     void moveQueueTo(KcpDriver *driver, kcpnet::SessionId id);
+
+    // The timer does not run while the socket moves to another thread.
+    void pauseTimer();
+    void resumeTimer();
 
     // A step of waiting without an event loop. False once the deadline has passed.
     bool wait(kcp::Instant deadline);
@@ -83,7 +89,6 @@ private:
     QList<QHostAddress> m_untried;
     std::unique_ptr<KcpTimer> m_timer;
     kcp::Instant m_nextAt = kcp::Never;
-    QString m_hostName;
     QByteArray m_earlyBytes;
     QList<QByteArray> m_earlyMessages;
     QString m_errorText;

@@ -5,7 +5,6 @@
 
 #include <QtCore/qcoreapplication.h>
 #include <QtCore/qcoreevent.h>
-#include <QtCore/qscopedvaluerollback.h>
 #include <QtCore/qthread.h>
 
 #include <algorithm>
@@ -32,28 +31,52 @@ constexpr kcp::Duration RebindPause = std::chrono::seconds(1);
 
 const QEvent::Type turnEvent = static_cast<QEvent::Type>(QEvent::registerEventType());
 
-std::vector<KcpDriver *> &serverDrivers()
+thread_local bool serverDriversAreGone = false; // without a destructor: valid to the very end
+
+// nullptr at the end of the thread: drivers of static objects are destroyed after that.
+std::vector<KcpDriver *> *serverDrivers()
 {
-    thread_local std::vector<KcpDriver *> drivers;
-    return drivers;
+    struct Drivers
+    {
+        ~Drivers() { serverDriversAreGone = true; }
+        std::vector<KcpDriver *> list;
+    };
+    thread_local Drivers drivers;
+    return serverDriversAreGone ? nullptr : &drivers.list;
+}
+
+const QObject *rootOf(const QObject *object)
+{
+    while (object && object->parent())
+        object = object->parent();
+    return object;
 }
 
 } // namespace
 
-// On the stack while the driver works: it is not deleted underneath.
+// On the stack while the driver works: it is not deleted underneath, but it may move to another
+// thread. Then it goes on there by itself, and this turn has nothing more to do.
 class KcpDriver::Turn
 {
 public:
-    explicit Turn(KcpDriver *driver) : m_driver(driver) { ++m_driver->m_turns; }
+    explicit Turn(KcpDriver *driver)
+        : m_driver(driver),
+          m_outermost(!driver->m_presence.isGuarded()),
+          m_guard(driver->m_presence)
+    {
+    }
     ~Turn()
     {
-        --m_driver->m_turns;
-        m_driver->finishIfIdle();
+        if (isHere() && m_outermost)
+            m_driver->finishIfIdle();
     }
     Q_DISABLE_COPY_MOVE(Turn)
+    bool isHere() const { return m_guard.isHere(); }
 
 private:
     KcpDriver *m_driver;
+    bool m_outermost;
+    KcpPresence::Guard m_guard;
 };
 
 KcpDriver *KcpDriver::create(QObject *parent)
@@ -72,9 +95,10 @@ KcpDriver::KcpDriver(QObject *parent)
 
 KcpDriver::~KcpDriver()
 {
-    std::erase(serverDrivers(), this);
+    if (m_listed && !m_moved && serverDrivers())
+        std::erase(*serverDrivers(), this);
     // Not idle means that the thread ends: the last words leave if they can.
-    if (m_channel && !m_endpoint.isIdle() && !m_backlog) {
+    if (m_channel && !m_endpoint.isIdle() && !m_backlog && !KcpTransmitBatch::threadEnds()) {
         const kcp::Instant now = this->now();
         for (std::uint32_t i = 0; i < m_slots.size(); ++i)
             m_endpoint.abort(now, { i, m_slots[i].generation });
@@ -86,7 +110,7 @@ KcpDriver *KcpDriver::findAbandonedServer(const QHostAddress &address, quint16 p
 {
     if (port == 0)
         return nullptr;
-    for (KcpDriver *driver : serverDrivers()) {
+    for (KcpDriver *driver : *serverDrivers()) {
         if (!driver->m_acceptor && !driver->m_doomed && driver->m_channel->localPort() == port
             && driver->m_channel->localAddress() == address)
             return driver;
@@ -99,11 +123,11 @@ void KcpDriver::release()
     Q_ASSERT(m_references > 0);
     if (--m_references > 0)
         return;
-    if (m_turns > 0) { // the outermost turn looks again
+    if (m_presence.isGuarded()) { // the outermost turn looks again
         adoptByThread();
         return;
     }
-    if (m_endpoint.isIdle()) {
+    if (m_endpoint.isIdle() || !canLinger()) {
         delete this;
         return;
     }
@@ -111,10 +135,20 @@ void KcpDriver::release()
     scheduleFlush();
 }
 
+// Static sockets may outlive the application; no event loop comes then.
+bool KcpDriver::canLinger() const
+{
+    return QCoreApplication::instance() && thread();
+}
+
 // Nobody has a pointer any more; sessions are being closed in the background. The thread's end, or
 // the application's, is the limit.
 void KcpDriver::adoptByThread()
 {
+    if (!canLinger()) {
+        setParent(nullptr);
+        return;
+    }
     disconnect(thread(), &QThread::finished, this, &QObject::deleteLater);
     QCoreApplication *application = QCoreApplication::instance();
     if (application && application->thread() == thread()) {
@@ -125,9 +159,36 @@ void KcpDriver::adoptByThread()
     connect(thread(), &QThread::finished, this, &QObject::deleteLater);
 }
 
+bool KcpDriver::movesWith(const QObject *object) const
+{
+    return rootOf(this) == rootOf(object);
+}
+
+// Still in the old thread. Children of ours hear of it after us.
+void KcpDriver::leaveThread()
+{
+    if (m_listed && !std::exchange(m_moved, true))
+        std::erase(*serverDrivers(), this);
+    for (std::size_t i = 0; i < m_slots.size(); ++i) {
+        KcpSessionHandler *handler = m_slots[i].handler;
+        if (handler && !movesWith(handler->handlerObject()))
+            handler->handleParting();
+    }
+    if (m_acceptor && !movesWith(m_acceptor->handlerObject()))
+        m_acceptor->handleParting();
+    // What is on the stack belongs to the old thread.
+    m_presence.leave();
+    m_dispatchLoopLevel = -1;
+    m_quickDispatches = 0;
+    m_timer->stop();
+    m_timerAt = kcp::Never;
+    m_flushWanted = true;
+    postTurn(); // arrives in the new thread, and arms the timer there
+}
+
 void KcpDriver::finishIfIdle()
 {
-    if (m_turns > 0 || m_references > 0 || m_doomed || !m_endpoint.isIdle())
+    if (m_references > 0 || m_doomed || !m_endpoint.isIdle())
         return;
     // We may be in a slot of our own channel's notifier.
     m_doomed = true;
@@ -164,12 +225,22 @@ bool KcpDriver::rebindAt(kcp::Instant now)
         return false;
     }
     m_channel = std::move(channel);
+    m_channel->setWakeup(m_wakeup);
     m_backlog.reset();
     m_drained = true;
     for (std::uint32_t i = 0; i < m_slots.size(); ++i)
         m_endpoint.rebind(now, { i, m_slots[i].generation }, m_peerPath);
     scheduleFlush();
     return true;
+}
+
+std::shared_ptr<KcpWakeup> KcpDriver::wakeup()
+{
+    if (!m_wakeup) {
+        m_wakeup = std::make_shared<KcpWakeup>();
+        m_channel->setWakeup(m_wakeup);
+    }
+    return m_wakeup;
 }
 
 void KcpDriver::setHandler(kcpnet::SessionId id, KcpSessionHandler *handler)
@@ -187,9 +258,8 @@ void KcpDriver::setHandler(kcpnet::SessionId id, KcpSessionHandler *handler)
 void KcpDriver::setAcceptor(KcpSessionHandler *acceptor)
 {
     m_acceptor = acceptor;
-    std::vector<KcpDriver *> &drivers = serverDrivers();
-    if (std::find(drivers.begin(), drivers.end(), this) == drivers.end())
-        drivers.push_back(this);
+    if (!std::exchange(m_listed, true))
+        serverDrivers()->push_back(this);
 }
 
 void KcpDriver::releaseSession(kcpnet::SessionId id)
@@ -217,9 +287,13 @@ void KcpDriver::postTurn()
 
 bool KcpDriver::event(QEvent *event)
 {
+    if (event->type() == QEvent::ThreadChange)
+        leaveThread();
     if (event->type() != turnEvent)
         return QObject::event(event);
     m_turnPosted = false;
+    if (std::exchange(m_moved, false) && m_listed)
+        serverDrivers()->push_back(this);
     run(false);
     return true;
 }
@@ -277,7 +351,7 @@ void KcpDriver::run(bool read, KcpSessionHandler *only)
     }
     for (int round = 0;; ++round) {
         const bool complete = dispatch(now, only);
-        if (!m_flushWanted)
+        if (!turn.isHere() || !m_flushWanted)
             return;
         if (round == MaximumRounds) {
             postTurn();
@@ -433,8 +507,12 @@ bool KcpDriver::dispatch(kcp::Instant &now, KcpSessionHandler *only)
     kcpnet::Event event;
     if (!nextEvent(event, only))
         return true;
-    const QScopedValueRollback level(m_dispatchLoopLevel, thread()->loopLevel());
+    const KcpPresence::Guard guard(m_presence);
+    const int outerLevel = std::exchange(m_dispatchLoopLevel, thread()->loopLevel());
     const bool complete = tell(event, only);
+    if (!guard.isHere())
+        return true;
+    m_dispatchLoopLevel = outerLevel;
     const kcp::Instant before = std::exchange(now, this->now());
     m_quickDispatches =
             now - before < QuickDispatchTime ? std::min(m_quickDispatches + 1, QuickDispatches) : 0;
@@ -444,6 +522,7 @@ bool KcpDriver::dispatch(kcp::Instant &now, KcpSessionHandler *only)
 // Tells this event and those that follow.
 bool KcpDriver::tell(kcpnet::Event &event, KcpSessionHandler *only)
 {
+    const KcpPresence::Guard guard(m_presence);
     for (int i = 0; i < MaximumEvents; ++i) {
         ++m_told;
         if (event.type == kcpnet::Event::Type::PathSilent)
@@ -452,6 +531,8 @@ bool KcpDriver::tell(kcpnet::Event &event, KcpSessionHandler *only)
             handler->handleSessionEvent(event);
         else if (event.type == kcpnet::Event::Type::Accepted)
             releaseSession(event.session); // the server has closed meanwhile
+        if (!guard.isHere())
+            return true;
         if (!nextEvent(event, only))
             return true;
     }
@@ -476,6 +557,8 @@ bool KcpDriver::wait(KcpSessionHandler *waiter, kcp::Instant deadline)
     const Turn turn(this);
     const std::uint64_t told = m_told;
     run(false, waiter); // what was written leaves; what nobody has been told yet is told
+    if (!turn.isHere())
+        return true;
     const kcp::Instant now = this->now();
     if (now >= deadline || m_told != told)
         return now < deadline;

@@ -5,6 +5,7 @@
 #define KCPDRIVER_P_H
 
 #include "endpoint.h"
+#include "kcppresence_p.h"
 #include "kcpruntime_p.h"
 #include "session.h"
 
@@ -19,6 +20,10 @@ class KcpSessionHandler
 {
 public:
     virtual void handleSessionEvent(const kcpnet::Event &event) = 0;
+    // The object that decides which thread this is called in.
+    virtual const QObject *handlerObject() const = 0;
+    // The driver moves to another thread and that object does not: let go of the driver.
+    virtual void handleParting() = 0;
 
 protected:
     ~KcpSessionHandler() = default;
@@ -26,6 +31,9 @@ protected:
 
 // The order of one turn: read what has arrived, judge timeouts, send what is to be sent (with quick
 // handlers: together with their answers), tell the handlers, send what they wrote. Work in one turn is bounded; what is left comes in the next.
+//
+// It moves to another thread with its parent. Sessions whose handlers stay behind, or leave without
+// it, lose them.
 //
 // Reference counted. With the last reference gone the driver lives on until its sessions are
 // closed, then it deletes itself.
@@ -42,12 +50,15 @@ public:
     void release();
     // Whoever was the parent may be deleted before the driver.
     void adoptByThread();
+    // Whether a move of this object to another thread takes the driver along.
+    bool movesWith(const QObject *object) const;
 
     bool bind(const QHostAddress &address, quint16 port, QAbstractSocket::BindMode mode);
     bool connectToPeer(const QHostAddress &address, quint16 port);
     // A new UDP socket under the same session; false when none can be had. For clients.
     bool rebind();
     KcpUdpChannel *channel() const { return m_channel.get(); }
+    std::shared_ptr<KcpWakeup> wakeup(); // ends wait() from any thread; made when first asked for
     std::uint64_t timerEvents() const { return m_timerEvents; } // how often the timer has fired
 
     kcp::Instant now() const { return m_runtime->now(); }
@@ -103,20 +114,23 @@ private:
     void armTimer(kcp::Instant now);
     void postTurn();
     void finishIfIdle();
+    bool canLinger() const;
+    void leaveThread();
 
     KcpRuntime *m_runtime;
     kcpnet::Endpoint m_endpoint;
     std::unique_ptr<KcpTimer> m_timer;
     std::unique_ptr<KcpUdpChannel> m_channel;
+    std::shared_ptr<KcpWakeup> m_wakeup;
     std::unique_ptr<KcpTransmitBatch> m_backlog; // did not fit into the socket
     kcpnet::Path m_peerPath; // of a connected channel
     std::vector<Slot> m_slots; // by SessionId::index
     std::vector<kcpnet::Event> m_deferred; // of other handlers, while one waits
     KcpSessionHandler *m_acceptor = nullptr;
+    KcpPresence m_presence; // its guards are the turns on the stack: slots may start nested ones
     kcp::Instant m_timerAt = kcp::Never; // Never: it is not running
     kcp::Instant m_lastRebind{};
     int m_references = 1;
-    int m_turns = 0; // on the stack: slots may start nested ones
     int m_dispatchLoopLevel = -1; // of the event loop that the innermost dispatch runs in
     int m_undrainedTurns = 0;
     int m_quickDispatches = 0; // in a row
@@ -126,6 +140,8 @@ private:
     bool m_transmitPending = false; // more than one turn may send
     bool m_flushWanted = false;
     bool m_turnPosted = false;
+    bool m_listed = false; // among the servers' drivers of its thread
+    bool m_moved = false; // and not listed in the new thread yet
     bool m_doomed = false;
 };
 

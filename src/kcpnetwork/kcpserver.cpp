@@ -79,10 +79,10 @@ void KcpServerPrivate::applyAcceptConfig()
 void KcpServerPrivate::handleSessionEvent(const kcpnet::Event &event)
 {
     // Slots may close or delete the server, and the driver with it.
-    const QPointer<KcpServer> alive(q);
+    const KcpPresence::Guard guard(presence);
     const QPointer<KcpDriver> accepting(driver);
     KcpSocket *socket = q->createSocket(q);
-    if (!alive)
+    if (!guard.isHere())
         return;
     if (!socket || !accepting || driver != accepting) {
         delete socket;
@@ -98,12 +98,28 @@ void KcpServerPrivate::handleSessionEvent(const kcpnet::Event &event)
     KcpSocketPrivate::of(socket)->adoptAccepted(accepting, event.session, configuration);
     const QPointer<KcpSocket> accepted(socket);
     q->incomingConnection(socket);
-    if (!alive)
+    if (!guard.isHere())
         return;
     // An override that keeps the socket for itself has taken it.
     if (accepted && accepting && !pending.contains(accepted))
         accepting->endpoint().take(event.session);
     Q_EMIT q->newConnection();
+}
+
+// The server is always the root of its driver while it listens, or has the same root.
+void KcpServerPrivate::handleParting()
+{
+    q->close();
+}
+
+/*!
+    \reimp
+*/
+bool KcpServer::event(QEvent *event)
+{
+    if (event->type() == QEvent::ThreadChange)
+        d->presence.leave();
+    return QObject::event(event);
 }
 
 /*!
@@ -354,10 +370,10 @@ bool KcpServer::waitForNewConnection(int msecs, bool *timedOut)
         return false;
     const kcp::Instant deadline =
             msecs < 0 ? kcp::Never : d->driver->now() + std::chrono::milliseconds(msecs);
-    const QPointer<KcpServer> alive(this);
+    const KcpPresence::Guard guard(d->presence);
     while (!hasPendingConnections()) {
         const bool inTime = d->driver->wait(d.get(), deadline);
-        if (!alive || !d->driver)
+        if (!guard.isHere() || !d->driver)
             return false;
         if (!inTime && !hasPendingConnections()) {
             if (timedOut)

@@ -61,6 +61,7 @@ Q_SIGNALS:
     void acceptError(QAbstractSocket::SocketError socketError);
 
 protected:
+    bool event(QEvent *event) override;
     virtual KcpSocket *createSocket(QObject *parent);
     virtual void incomingConnection(KcpSocket *socket);
     void addPendingConnection(KcpSocket *socket);

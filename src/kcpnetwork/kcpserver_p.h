@@ -14,10 +14,13 @@ public:
     explicit KcpServerPrivate(KcpServer *q) : q(q) { }
 
     void handleSessionEvent(const kcpnet::Event &event) override; // Accepted
+    const QObject *handlerObject() const override { return q; }
+    void handleParting() override;
     void applyAcceptConfig();
     void setError(QAbstractSocket::SocketError code, const QString &text);
 
     KcpServer *q;
+    KcpPresence presence;
     QPointer<KcpDriver> driver; // we hold a reference while listening
     QList<QPointer<KcpSocket>> pending;
     KcpConfiguration configuration;

@@ -33,8 +33,15 @@
         datagrams, sendDatagram(), use the same connection.
     \endlist
 
-    A socket may be moved to another thread before it connects. Sockets that a KcpServer has accepted
-    share the server's UDP socket and stay in its thread.
+    \section1 Threads
+
+    A socket belongs to one thread. QObject::moveToThread() takes it to another one, at any time, also
+    while it is connected and in its own slots; nothing is lost by it. Sockets that a KcpServer has
+    accepted share the server's UDP socket and stay with it: moved alone, such a socket loses its
+    connection, with a warning and UnsupportedSocketOperationError. Run a server in each thread
+    instead, or move the server with its sockets while they are its children.
+
+    From other threads a connection is written to by a KcpWriter; see writer().
 
     The \c waitFor functions work without an event loop and never run slots of other sockets: these
     hear of their events in the next turn of the event loop.
@@ -179,13 +186,10 @@ void KcpSocket::connectToHost(const QString &hostName, quint16 port, OpenMode op
         return;
     d->rare().peerName = hostName;
     d->connector = std::make_unique<KcpConnector>(d.get(), port, protocol);
-    if (!d->changeState(QAbstractSocket::HostLookupState))
-        return;
     QHostAddress address;
     if (address.setAddress(hostName))
-        d->startConnecting({ address });
-    else
-        d->connector->lookUp(hostName);
+        d->connector->setAddresses({ address });
+    d->proceed(KcpSocketPrivate::Step::EnterHostLookup);
 }
 
 /*!
@@ -198,9 +202,8 @@ void KcpSocket::connectToHost(const QHostAddress &address, quint16 port, OpenMod
         return;
     d->rare().peerName = address.toString();
     d->connector = std::make_unique<KcpConnector>(d.get(), port, QAbstractSocket::AnyIPProtocol);
-    if (!d->changeState(QAbstractSocket::HostLookupState))
-        return;
-    d->startConnecting(address.isNull() ? QList<QHostAddress>() : QList{ address });
+    d->connector->setAddresses({ address });
+    d->proceed(KcpSocketPrivate::Step::EnterHostLookup);
 }
 
 /*!
@@ -258,11 +261,10 @@ void KcpSocket::abort()
     if (d->state == QAbstractSocket::UnconnectedState)
         return;
     d->abortSession();
-    const quint32 before = d->epoch;
-    const QPointer<KcpSocket> alive(this);
+    const KcpSocketPrivate::Guard guard(d.get());
     QIODevice::close(); // emits aboutToClose()
-    if (alive && d->epoch == before)
-        d->becomeUnconnected();
+    if (guard.isUnchanged())
+        d->proceed(KcpSocketPrivate::Step::EnterClosing);
 }
 
 /*!
@@ -273,9 +275,9 @@ void KcpSocket::close()
 {
     if (!isOpen() && d->isEnded())
         return;
-    const QPointer<KcpSocket> alive(this);
+    const KcpSocketPrivate::Guard guard(d.get());
     QIODevice::close(); // emits aboutToClose()
-    if (!alive)
+    if (!guard.isHere())
         return;
     if (const kcpnet::Session *session = d->session()) {
         if (d->state == QAbstractSocket::UnconnectedState)

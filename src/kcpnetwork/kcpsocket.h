@@ -19,6 +19,7 @@ class KcpServer;
 class KcpServerPrivate;
 class KcpSocketPrivate;
 class KcpStatistics;
+class KcpWriter;
 
 class Q_KCPNETWORK_EXPORT KcpSocket : public QIODevice
 {
@@ -103,6 +104,9 @@ public:
     qint64 nextMessageSize() const;
     qint64 maximumMessageSize() const;
 
+    // For other threads
+    KcpWriter writer();
+
     // Unreliable side channel
     bool sendDatagram(const QByteArray &payload);
     qint64 maximumDatagramSize() const;
@@ -122,6 +126,7 @@ Q_SIGNALS:
     void peerAddressChanged();
 
 protected:
+    bool event(QEvent *event) override;
     qint64 readData(char *data, qint64 maxSize) override;
     qint64 readLineData(char *data, qint64 maxSize) override;
     qint64 skipData(qint64 maxSize) override;

@@ -4,8 +4,10 @@
 
 #include "kcpconfiguration.h"
 #include "kcpdriver_p.h"
+#include "kcppresence_p.h"
 #include "kcpsocket.h"
 #include "kcpstatistics.h"
+#include "kcpwriterqueue_p.h"
 
 #include <QtCore/qpointer.h>
 
@@ -31,6 +33,22 @@ public:
         QString pendingCloseText;
         QHostAddress localAddress; // with keepsAddresses
         quint16 localPort = 0;
+        std::shared_ptr<KcpWriterQueue> writers; // of this connection
+        KcpWriterQueue::Batch written; // by them
+    };
+
+    // For functions that emit: whether the socket is still there afterwards, and at the same thing.
+    class Guard
+    {
+    public:
+        explicit Guard(KcpSocketPrivate *d) : m_guard(d->presence), m_d(d), m_epoch(d->epoch) { }
+        bool isHere() const { return m_guard.isHere(); }
+        bool isUnchanged() const { return isHere() && m_d->epoch == m_epoch; }
+
+    private:
+        KcpPresence::Guard m_guard;
+        KcpSocketPrivate *m_d;
+        quint32 m_epoch;
     };
 
     explicit KcpSocketPrivate(KcpSocket *q);
@@ -38,12 +56,42 @@ public:
     static KcpSocketPrivate *of(KcpSocket *socket) { return socket->d.get(); }
 
     void handleSessionEvent(const kcpnet::Event &event) override;
+    const QObject *handlerObject() const override { return q; }
+    void handleParting() override;
+
+    void handleThreadChange();
+    void handleMoved(); // the first that happens in the new thread
+    void reportParting();
 
     // An accepted session of a server's driver.
     void adoptAccepted(KcpDriver *server, kcpnet::SessionId session,
                        const KcpConfiguration &serverConfiguration);
     // A session that a connector has begun. Takes over the reference to the driver.
     void adoptSession(KcpDriver *client, kcpnet::SessionId session);
+
+    // What a socket does around its signals, one step for each. A slot may move the socket to
+    // another thread: then the rest is done there.
+    enum class Step : quint8 {
+        None,
+        EnterHostLookup,
+        LookUp,
+        EnterConnecting,
+        TellHostFound,
+        StartAttempts,
+        EnterConnected,
+        TellConnected,
+        CloseIfWanted,
+        TellFailure, // to connect
+        TellError,
+        TellEnd, // of a connection
+        EnterClosing,
+        EnterUnconnected,
+        TellReadChannelFinished,
+        TellDisconnected,
+        ForgetAddresses,
+    };
+    void proceed(Step step); // with it and those that follow
+    Step take(Step step); // returns the next one
 
     void startConnecting(const QList<QHostAddress> &addresses);
     void failConnecting(QAbstractSocket::SocketError code, const QString &text);
@@ -58,8 +106,6 @@ public:
     // These emit: false when the socket is gone, or has begun something else, afterwards.
     bool changeState(QAbstractSocket::SocketState newState);
     bool emitError();
-    // The way from here to UnconnectedState; the session is let go or kept for reading by then.
-    void becomeUnconnected();
     void keepAddresses();
     void forgetAddresses();
 
@@ -71,13 +117,22 @@ public:
     void abortSession();
 
     qint64 acceptableBytes(qint64 size) const; // below the write buffer limit
-    qint64 outstandingBytes() const;
+    qint64 outstandingBytes() const; // unsent and unacknowledged, what writers wrote included
+    qint64 connectionBytes() const; // without that
+    // Hand over to the connection; false when it has ended or does not take it.
+    bool send(const char *data, qint64 size);
+    bool sendMessage(const QByteArray &message);
+
+    void takeFromWriters();
+    void settleWriters();
+    void endWriters(const QString &reason);
+    void connectWriters(); // the session is there
     bool refuseInMode(bool messageFunction, const char *function);
     void noteRead(bool windowWasClosed);
     bool isWindowClosed() const;
     void applyLiveConfiguration();
 
-    enum class Wait : quint8 { Done, TimedOut, Deleted };
+    enum class Wait : quint8 { Done, TimedOut, Gone };
     template <typename Done>
     Wait waitUntil(kcp::Instant deadline, Done done);
     kcp::Instant deadlineIn(int msecs) const;
@@ -90,6 +145,7 @@ public:
     QPointer<KcpDriver> driver; // we hold a reference
     std::unique_ptr<KcpConnector> connector; // while connecting
     std::unique_ptr<Rare> extra;
+    KcpPresence presence;
     KcpConfiguration configuration;
     kcpnet::SessionId id;
     kcpnet::Address peer;
@@ -106,12 +162,15 @@ public:
     KcpSocket::CloseReason closeReason = KcpSocket::NotClosed;
     bool emittingReadyRead = false;
     bool emittingBytesWritten = false;
+    Step resumeAt = Step::None; // when the step that is being taken moves the socket
     bool pendingClose = false; // disconnectFromHost() before the connection was made
+    bool wasConnected = false; // while the steps of an end are taken
     bool warnedAboutMode = false;
     bool keepsAddresses = false; // the connection is over, its slots are being called
 
 private:
     void handleConnected();
+    void closeIfWanted();
     void handleReadable();
     void handleWritten(qint64 bytes);
     void handleDatagrams();

@@ -66,7 +66,9 @@ void KcpSocket::setWriteBufferLimit(qint64 size)
         return;
     }
     d->writeBufferLimit = size;
-    d->knownOutstanding = d->outstandingBytes();
+    d->knownOutstanding = d->connectionBytes();
+    if (d->extra && d->extra->writers)
+        d->extra->writers->setLimit(size);
 }
 
 /*!
@@ -106,6 +108,8 @@ qint64 KcpSocket::bytesToWrite() const
         size += d->connector->queuedBytes();
     else if (const kcpnet::Session *session = d->session())
         size += qint64(session->unsentBytes());
+    if (d->extra && d->extra->writers)
+        size += d->extra->writers->bytesQueued();
     return size;
 }
 
@@ -200,19 +204,16 @@ qint64 KcpSocket::writeData(const char *data, qint64 size)
                                  : tr("The connection is being closed"));
         return -1;
     }
+    d->takeFromWriters(); // what this thread wrote by one goes first
     const qint64 accepted = d->acceptableBytes(size);
     if (accepted == 0)
         return 0;
-    if (d->connector) {
-        d->connector->queue(data, accepted);
-    } else if (!d->driver
-               || !d->driver->endpoint().write(d->id, kcp::asBytes(data, std::size_t(accepted)))) {
+    if (!d->send(data, accepted)) {
         d->setError(QAbstractSocket::UnknownSocketError, tr("The connection has ended"));
         return -1;
-    } else {
-        d->driver->scheduleFlush();
     }
     d->knownOutstanding += accepted;
+    d->settleWriters();
     return accepted;
 }
 
@@ -244,23 +245,19 @@ bool KcpSocket::writeMessage(const QByteArray &message)
                             .arg(maximumMessageSize()));
         return false;
     }
-    const qint64 before = d->outstandingBytes();
+    d->takeFromWriters();
+    const qint64 before = d->connectionBytes();
     if (before > 0 && d->acceptableBytes(message.size()) < message.size()) {
         d->setError(QAbstractSocket::TemporaryError,
                     tr("The message does not fit below the write buffer limit now"));
         return false;
     }
-    if (d->connector) {
-        d->connector->queueMessage(message);
-    } else if (!d->driver
-               || !d->driver->endpoint().writeMessage(
-                       d->id, kcp::asBytes(message.constData(), std::size_t(message.size())))) {
+    if (!d->sendMessage(message)) {
         d->setError(QAbstractSocket::UnknownSocketError, tr("The message cannot be sent"));
         return false;
-    } else {
-        d->driver->scheduleFlush();
     }
-    d->knownOutstanding += d->outstandingBytes() - before;
+    d->knownOutstanding += d->connectionBytes() - before;
+    d->settleWriters();
     return true;
 }
 

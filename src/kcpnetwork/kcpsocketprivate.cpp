@@ -58,6 +58,8 @@ KcpSocketPrivate::KcpSocketPrivate(KcpSocket *q)
 
 KcpSocketPrivate::~KcpSocketPrivate()
 {
+    takeFromWriters();
+    endWriters(KcpSocket::tr("The socket has been deleted"));
     connector.reset();
     releaseSession();
 }
@@ -90,18 +92,16 @@ bool KcpSocketPrivate::changeState(QAbstractSocket::SocketState newState)
     if (state == newState)
         return true;
     state = newState;
-    const QPointer<KcpSocket> alive(q);
-    const quint32 before = epoch;
+    const Guard guard(this);
     Q_EMIT q->stateChanged(newState);
-    return alive && epoch == before;
+    return guard.isUnchanged();
 }
 
 bool KcpSocketPrivate::emitError()
 {
-    const QPointer<KcpSocket> alive(q);
-    const quint32 before = epoch;
+    const Guard guard(this);
     Q_EMIT q->errorOccurred(error);
-    return alive && epoch == before;
+    return guard.isUnchanged();
 }
 
 void KcpSocketPrivate::adoptAccepted(KcpDriver *server, kcpnet::SessionId session,
@@ -120,8 +120,9 @@ void KcpSocketPrivate::adoptSession(KcpDriver *client, kcpnet::SessionId newId)
     id = newId;
     if (const kcpnet::Session *made = session())
         peer = made->path().peer;
-    knownOutstanding = outstandingBytes();
+    knownOutstanding = connectionBytes();
     driver->setHandler(id, this);
+    connectWriters();
 }
 
 // --- connecting -------------------------------------------------------------------------------
@@ -139,6 +140,7 @@ bool KcpSocketPrivate::beginConnect(QIODevice::OpenMode mode)
     if (state == QAbstractSocket::UnconnectedState)
         releaseSession(); // what was not read of the last one
     ++epoch;
+    resumeAt = Step::None;
     if (extra) {
         extra->closeText.clear();
         extra->lastStatistics.reset();
@@ -167,39 +169,34 @@ void KcpSocketPrivate::startConnecting(const QList<QHostAddress> &addresses)
                        KcpSocket::tr("Host not found: %1").arg(q->peerName()));
         return;
     }
-    if (!changeState(QAbstractSocket::ConnectingState))
-        return;
-    const QPointer<KcpSocket> alive(q);
-    const quint32 before = epoch;
-    Q_EMIT q->hostFound();
-    if (alive && epoch == before && connector)
-        connector->start(usable);
+    connector->setAddresses(usable);
+    proceed(Step::EnterConnecting);
 }
 
 void KcpSocketPrivate::failConnecting(QAbstractSocket::SocketError code, const QString &text)
 {
     setError(code, text);
-    const std::unique_ptr<KcpConnector> over = std::move(connector);
+    endWriters(text);
+    connector.reset(); // and perhaps the text with it
     releaseSession();
     pendingClose = false;
     keepsAddresses = false;
-    qCDebug(lcKcp) << q << "could not connect:" << text;
-    if (changeState(QAbstractSocket::UnconnectedState))
-        emitError();
+    qCDebug(lcKcp) << q << "could not connect:" << q->errorString();
+    proceed(Step::TellFailure);
 }
 
 void KcpSocketPrivate::handleConnected()
 {
-    const QPointer<KcpSocket> alive(q);
-    if (!changeState(QAbstractSocket::ConnectedState))
+    if (extra && extra->writers) // the peer has told its limit by now
+        extra->writers->setMaximumMessageSize(q->maximumMessageSize());
+    proceed(Step::EnterConnected);
+}
+
+void KcpSocketPrivate::closeIfWanted()
+{
+    if (!std::exchange(pendingClose, false) || state != QAbstractSocket::ConnectedState)
         return;
-    const quint32 before = epoch;
-    Q_EMIT q->connected();
-    if (!alive || epoch != before || !pendingClose)
-        return;
-    pendingClose = false;
-    if (state == QAbstractSocket::ConnectedState)
-        closeSession(rare().pendingCloseCode, rare().pendingCloseText);
+    closeSession(rare().pendingCloseCode, rare().pendingCloseText);
 }
 
 // --- events -----------------------------------------------------------------------------------
@@ -220,9 +217,10 @@ void KcpSocketPrivate::handleSessionEvent(const kcpnet::Event &event)
             handleWritten(qint64(event.bytes));
         break;
     case Type::Acknowledged:
+        settleWriters();
         // With a limit there is room only now, and room is what a writer waits for.
         if (writeBufferLimit > 0) {
-            const qint64 outstanding = outstandingBytes();
+            const qint64 outstanding = connectionBytes();
             handleWritten(std::exchange(knownOutstanding, outstanding) - outstanding);
         }
         break;
@@ -252,10 +250,10 @@ void KcpSocketPrivate::handleReadable()
     ++readableEvents;
     if (emittingReadyRead || !q->isReadable())
         return;
-    const QPointer<KcpSocket> alive(q);
+    const Guard guard(this);
     emittingReadyRead = true;
     Q_EMIT q->readyRead();
-    if (alive)
+    if (guard.isHere())
         emittingReadyRead = false;
 }
 
@@ -268,11 +266,11 @@ void KcpSocketPrivate::handleWritten(qint64 bytes)
     unreportedBytes += bytes;
     if (emittingBytesWritten)
         return;
-    const QPointer<KcpSocket> alive(q);
+    const Guard guard(this);
     emittingBytesWritten = true;
     while (unreportedBytes > 0) {
         Q_EMIT q->bytesWritten(std::exchange(unreportedBytes, 0));
-        if (!alive)
+        if (!guard.isHere())
             return;
     }
     emittingBytesWritten = false;
@@ -280,15 +278,14 @@ void KcpSocketPrivate::handleWritten(qint64 bytes)
 
 void KcpSocketPrivate::handleDatagrams()
 {
-    const QPointer<KcpSocket> alive(q);
-    const quint32 before = epoch;
+    const Guard guard(this);
     std::vector<std::uint8_t> payload;
     for (int i = 0; i < MaximumDatagramsPerEvent; ++i) {
         if (!driver || !driver->endpoint().readDatagram(id, payload))
             return;
         Q_EMIT q->datagramReceived(QByteArray(reinterpret_cast<const char *>(payload.data()),
                                               qsizetype(payload.size())));
-        if (!alive || epoch != before)
+        if (!guard.isUnchanged())
             return;
     }
 }
@@ -303,6 +300,7 @@ void KcpSocketPrivate::handleClosed(const kcpnet::Event &event)
         rare().lastStatistics = KcpStatisticsPrivate::fromSession(*ended);
     keepAddresses();
     driver->setHandler(id, nullptr);
+    endWriters(end.text.isEmpty() ? KcpSocket::tr("The connection is closed") : end.text);
     releaseIfReadOut();
     qCDebug(lcKcp) << q << "ended:" << closeReason << end.text;
 
@@ -310,31 +308,9 @@ void KcpSocketPrivate::handleClosed(const kcpnet::Event &event)
         failConnecting(end.error, end.text);
         return;
     }
-    if (!end.text.isEmpty()) {
+    if (!end.text.isEmpty())
         setError(end.error, end.text);
-        if (!emitError())
-            return;
-    }
-    becomeUnconnected();
-}
-
-void KcpSocketPrivate::becomeUnconnected()
-{
-    const bool wasConnected =
-            state == QAbstractSocket::ConnectedState || state == QAbstractSocket::ClosingState;
-    pendingClose = false;
-    const bool isAbort =
-            closeReason == KcpSocket::LocalAbort; // goes straight, as QAbstractSocket's
-    if ((!isAbort && !changeState(QAbstractSocket::ClosingState))
-        || !changeState(QAbstractSocket::UnconnectedState))
-        return;
-    const QPointer<KcpSocket> alive(q);
-    const quint32 before = epoch;
-    Q_EMIT q->readChannelFinished();
-    if (alive && epoch == before && wasConnected)
-        Q_EMIT q->disconnected();
-    if (alive && epoch == before)
-        forgetAddresses();
+    proceed(end.text.isEmpty() ? Step::EnterClosing : Step::TellEnd);
 }
 
 // The slots of the end may still ask whose connection it was.
@@ -359,6 +335,8 @@ void KcpSocketPrivate::forgetAddresses()
 
 void KcpSocketPrivate::closeSession(quint32 code, const QString &text)
 {
+    takeFromWriters();
+    endWriters(KcpSocket::tr("The connection is being closed"));
     if (driver) {
         driver->endpoint().close(driver->now(), id, code, text.toUtf8().toStdString());
         driver->scheduleFlush();
@@ -369,6 +347,8 @@ void KcpSocketPrivate::closeSession(quint32 code, const QString &text)
 void KcpSocketPrivate::abortSession()
 {
     ++epoch;
+    resumeAt = Step::None;
+    endWriters(KcpSocket::tr("The connection was aborted"));
     connector.reset();
     pendingClose = false;
     if (driver) {
@@ -406,6 +386,12 @@ void KcpSocketPrivate::releaseIfReadOut()
 
 qint64 KcpSocketPrivate::outstandingBytes() const
 {
+    const qint64 bytes = connectionBytes();
+    return extra && extra->writers ? bytes + extra->writers->bytesQueued() : bytes;
+}
+
+qint64 KcpSocketPrivate::connectionBytes() const
+{
     if (connector)
         return connector->queuedBytes();
     const kcpnet::Session *open = session();
@@ -417,6 +403,31 @@ qint64 KcpSocketPrivate::acceptableBytes(qint64 size) const
     if (writeBufferLimit == 0)
         return size;
     return qBound(qint64(0), writeBufferLimit - outstandingBytes(), size);
+}
+
+bool KcpSocketPrivate::send(const char *data, qint64 size)
+{
+    if (connector) {
+        connector->queue(data, size);
+        return true;
+    }
+    if (!driver || !driver->endpoint().write(id, kcp::asBytes(data, std::size_t(size))))
+        return false;
+    driver->scheduleFlush();
+    return true;
+}
+
+bool KcpSocketPrivate::sendMessage(const QByteArray &message)
+{
+    if (connector) {
+        connector->queueMessage(message);
+        return true;
+    }
+    const kcp::ByteView bytes = kcp::asBytes(message.constData(), std::size_t(message.size()));
+    if (!driver || !driver->endpoint().writeMessage(id, bytes))
+        return false;
+    driver->scheduleFlush();
+    return true;
 }
 
 bool KcpSocketPrivate::refuseInMode(bool messageFunction, const char *function)

@@ -24,6 +24,7 @@ kcp::Instant KcpSocketPrivate::deadlineIn(int msecs) const
 
 bool KcpSocketPrivate::step(kcp::Instant deadline)
 {
+    takeFromWriters();
     if (connector)
         return connector->wait(deadline);
     return driver && driver->wait(this, deadline);
@@ -32,11 +33,15 @@ bool KcpSocketPrivate::step(kcp::Instant deadline)
 template <typename Done>
 KcpSocketPrivate::Wait KcpSocketPrivate::waitUntil(kcp::Instant deadline, Done done)
 {
-    const QPointer<KcpSocket> alive(q);
+    const Guard guard(this);
+    if (resumeAt != Step::None) // in a slot in the middle of something
+        proceed(resumeAt);
+    if (!guard.isHere())
+        return Wait::Gone;
     while (!done()) {
         const bool inTime = step(deadline);
-        if (!alive)
-            return Wait::Deleted;
+        if (!guard.isHere())
+            return Wait::Gone;
         if (!inTime)
             return done() ? Wait::Done : Wait::TimedOut;
     }
@@ -54,9 +59,9 @@ bool KcpSocketPrivate::waitForLookup()
 {
     if (state != QAbstractSocket::HostLookupState || !connector)
         return true;
-    const QPointer<KcpSocket> alive(q);
+    const Guard guard(this);
     connector->finishLookUp();
-    return alive && !isEnded();
+    return guard.isHere() && !isEnded();
 }
 
 bool KcpSocketPrivate::waitForEstablished(kcp::Instant deadline)
@@ -86,7 +91,7 @@ bool KcpSocket::waitForConnected(int msecs)
         return false;
     const KcpSocketPrivate::Wait result =
             d->waitUntil(deadline, [this] { return state() != QAbstractSocket::ConnectingState; });
-    if (result == KcpSocketPrivate::Wait::Deleted)
+    if (result == KcpSocketPrivate::Wait::Gone)
         return false;
     if (result == KcpSocketPrivate::Wait::TimedOut) {
         // As with QAbstractSocket, the attempt is over.
@@ -108,10 +113,10 @@ bool KcpSocket::waitForReadyRead(int msecs)
 {
     if (d->isEnded()) // no warning: whoever has a QIODevice cannot know
         return false;
-    const QPointer<KcpSocket> alive(this);
+    const KcpSocketPrivate::Guard guard(d.get());
     const kcp::Instant deadline = d->deadlineIn(msecs);
     const quint32 before = d->readableEvents;
-    if (!d->waitForEstablished(deadline) || !alive)
+    if (!d->waitForEstablished(deadline) || !guard.isHere())
         return false;
     const KcpSocketPrivate::Wait result = d->waitUntil(
             deadline, [this, before] { return d->readableEvents != before || d->isEnded(); });
@@ -135,10 +140,10 @@ bool KcpSocket::waitForBytesWritten(int msecs)
     }
     if (d->writeBufferLimit > 0 ? d->outstandingBytes() == 0 : bytesToWrite() == 0)
         return false;
-    const QPointer<KcpSocket> alive(this);
+    const KcpSocketPrivate::Guard guard(d.get());
     const kcp::Instant deadline = d->deadlineIn(msecs);
     const quint32 before = d->writtenEvents;
-    if (!d->waitForEstablished(deadline) || !alive)
+    if (!d->waitForEstablished(deadline) || !guard.isHere())
         return false;
     const KcpSocketPrivate::Wait result = d->waitUntil(
             deadline, [this, before] { return d->writtenEvents != before || d->isEnded(); });
@@ -157,11 +162,11 @@ bool KcpSocket::waitForDisconnected(int msecs)
         warnNotAllowed("waitForDisconnected", state());
         return false;
     }
-    const QPointer<KcpSocket> alive(this);
+    const KcpSocketPrivate::Guard guard(d.get());
     const kcp::Instant deadline = d->deadlineIn(msecs);
     if (!d->waitForEstablished(deadline))
-        return alive && d->isEnded() && d->error != QAbstractSocket::SocketTimeoutError;
-    if (!alive)
+        return guard.isHere() && d->isEnded() && d->error != QAbstractSocket::SocketTimeoutError;
+    if (!guard.isHere())
         return false;
     const KcpSocketPrivate::Wait result = d->waitUntil(deadline, [this] { return d->isEnded(); });
     if (result == KcpSocketPrivate::Wait::TimedOut)

@@ -20,10 +20,27 @@ KcpTransmitBatch::KcpTransmitBatch(std::size_t capacity)
 {
 }
 
+namespace {
+
+thread_local bool batchIsGone = false; // without a destructor: valid to the very end
+
+struct ThreadBatch
+{
+    ~ThreadBatch() { batchIsGone = true; }
+    KcpTransmitBatch batch;
+};
+
+} // namespace
+
 KcpTransmitBatch &KcpTransmitBatch::forThread()
 {
-    thread_local KcpTransmitBatch batch;
-    return batch;
+    thread_local ThreadBatch holder;
+    return holder.batch;
+}
+
+bool KcpTransmitBatch::threadEnds()
+{
+    return batchIsGone;
 }
 
 kcp::MutableBytes KcpTransmitBatch::slot(std::size_t size)

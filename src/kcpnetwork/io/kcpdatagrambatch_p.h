@@ -92,6 +92,8 @@ public:
     };
 
     static KcpTransmitBatch &forThread();
+    // What belongs to the thread is being destroyed, as it is before static objects are.
+    static bool threadEnds();
 
     explicit KcpTransmitBatch(std::size_t capacity = Capacity);
 

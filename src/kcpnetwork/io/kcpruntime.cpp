@@ -84,8 +84,10 @@ KcpRuntime *KcpRuntime::current()
 {
     if (injectedRuntime)
         return injectedRuntime;
-    static RealRuntime runtime; // const after construction: all threads may use it
-    return &runtime;
+    // Const after construction: all threads may use it. Never destroyed: static sockets and servers
+    // need it to the very end.
+    static auto *const runtime = new RealRuntime;
+    return runtime;
 }
 
 void KcpRuntime::setCurrent(KcpRuntime *runtime)

@@ -456,14 +456,21 @@ KcpUdpChannel::SendResult KcpUdpChannelLinux::send(KcpTransmitBatch &batch)
 
 bool KcpUdpChannelLinux::wait(kcp::Duration timeout, bool forWriting)
 {
-    pollfd descriptor{ m_fd, short(forWriting ? POLLIN | POLLOUT : POLLIN), 0 };
+    pollfd descriptors[] = { { m_fd, short(forWriting ? POLLIN | POLLOUT : POLLIN), 0 },
+                             { wakeup() ? wakeup()->descriptor() : -1, POLLIN, 0 } };
+    if (wakeup() && !wakeup()->begin())
+        timeout = kcp::Duration::zero();
     timespec limit{};
     if (timeout >= kcp::Duration::zero()) {
         limit.tv_sec = timeout.count() / 1000000;
         limit.tv_nsec = long(timeout.count() % 1000000) * 1000;
     }
     // A signal ends the wait early: the caller looks at its own deadline anyway.
-    return ::ppoll(&descriptor, 1, timeout < kcp::Duration::zero() ? nullptr : &limit, nullptr) > 0;
+    const int ready = ::ppoll(descriptors, std::size(descriptors),
+                              timeout < kcp::Duration::zero() ? nullptr : &limit, nullptr);
+    if (wakeup())
+        wakeup()->end();
+    return ready > 0;
 }
 
 } // namespace

@@ -4,6 +4,7 @@
 #define KCPUDPCHANNEL_P_H
 
 #include "kcpdatagrambatch_p.h"
+#include "kcpwakeup_p.h"
 
 #include <kcp/time.h>
 
@@ -13,6 +14,7 @@
 #include <QtNetwork/qhostaddress.h>
 
 #include <memory>
+#include <utility>
 
 QT_BEGIN_NAMESPACE
 class QObject;
@@ -77,11 +79,20 @@ public:
     virtual ReceiveResult receive(KcpReceiveBatch &batch) = 0;
     // Sends and drops from the batch. A failed send is a lost datagram.
     virtual SendResult send(KcpTransmitBatch &batch) = 0;
-    // Blocks until the socket is readable (or writable, when asked), at most for `timeout`;
-    // negative = without limit. False when the time is over.
+    // Blocks until the socket is readable (or writable, when asked) or the wakeup wakes, at most
+    // for `timeout`; negative = without limit. False when the time is over.
     virtual bool wait(kcp::Duration timeout, bool forWriting) = 0;
 
     virtual Batching batching() const = 0;
+
+    // Other threads may end wait() by it.
+    void setWakeup(std::shared_ptr<KcpWakeup> wakeup) { m_wakeup = std::move(wakeup); }
+
+protected:
+    KcpWakeup *wakeup() const { return m_wakeup.get(); }
+
+private:
+    std::shared_ptr<KcpWakeup> m_wakeup;
 };
 
 #endif // KCPUDPCHANNEL_P_H

@@ -19,6 +19,9 @@ constexpr int SocketBufferSize = 4 << 20;
 // QUdpSocket cannot tell when it becomes writable again.
 constexpr std::chrono::milliseconds RetryInterval{ 1 };
 
+// Milliseconds between looks for what other threads want.
+constexpr int WakeupPoll = 2;
+
 int toMilliseconds(kcp::Duration timeout)
 {
     using namespace std::chrono;
@@ -200,7 +203,7 @@ KcpUdpChannel::SendResult KcpUdpChannelQt::send(KcpTransmitBatch &batch)
         const Sent sent = sendDatagram(run.path, batch.datagram(run, 0));
         if (sent == Sent::Blocked) {
             result.blocked = true;
-            QTimer::singleShot(RetryInterval, m_context, [this] { m_listener->channelWritable(); });
+            retryLater();
             return result;
         }
         if (sent == Sent::Failed) {
@@ -221,11 +224,25 @@ KcpUdpChannel::SendResult KcpUdpChannelQt::send(KcpTransmitBatch &batch)
     return result;
 }
 
+// Not QTimer::singleShot(): that would fire in this thread, wherever the socket has moved to.
+void KcpUdpChannelQt::retryLater()
+{
+    if (!m_retryTimer) {
+        m_retryTimer = new QTimer(m_socket);
+        m_retryTimer->setSingleShot(true);
+        QObject::connect(m_retryTimer, &QTimer::timeout, m_context,
+                         [this] { m_listener->channelWritable(); });
+    }
+    m_retryTimer->start(RetryInterval);
+}
+
 bool KcpUdpChannelQt::wait(kcp::Duration timeout, bool forWriting)
 {
     int milliseconds = toMilliseconds(timeout);
     if (forWriting)
         milliseconds = milliseconds < 0 ? 1 : std::min(milliseconds, 1);
+    if (wakeup()) // QUdpSocket waits for nothing else
+        milliseconds = milliseconds < 0 ? WakeupPoll : std::min(milliseconds, WakeupPoll);
     m_waiting = true;
     const bool readable = m_socket->waitForReadyRead(milliseconds);
     m_waiting = false;

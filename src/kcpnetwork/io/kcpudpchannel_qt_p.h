@@ -8,6 +8,10 @@
 #include <QtCore/qobject.h>
 #include <QtNetwork/qudpsocket.h>
 
+QT_BEGIN_NAMESPACE
+class QTimer;
+QT_END_NAMESPACE
+
 class KcpUdpChannelQt : public KcpUdpChannel
 {
 public:
@@ -46,11 +50,13 @@ private:
 
     bool receiveFromPeer(KcpReceiveBatch &batch, ReceiveResult &result);
     bool receiveFromAnyone(KcpReceiveBatch &batch);
+    void retryLater();
     Sent sendDatagram(const kcpnet::Path &path, kcp::ByteView bytes);
 
     QUdpSocket *m_socket;
     QObject *m_context; // dies with the channel, and its connections with it
     Listener *m_listener;
+    QTimer *m_retryTimer = nullptr;
     kcpnet::Path m_peerPath;
     bool m_wildcard = false;
     bool m_waiting = false;
