@@ -189,7 +189,7 @@ std::string toText(const Segment &segment)
     field("wnd", segment.wnd);
     field("ts", segment.ts);
     if (segment.cmd == PushCommand)
-        text += " " + quoted(segment.data);
+        text.append(1, ' ').append(quoted(segment.data));
     return text;
 }
 

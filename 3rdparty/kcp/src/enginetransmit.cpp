@@ -68,6 +68,13 @@ std::size_t Engine::transmit(Instant now, MutableBytes buffer, bool sendsData)
     return size;
 }
 
+bool Engine::fitsIntoWindow(std::uint32_t length) const
+{
+    const std::uint64_t bytes =
+            m_send.pipeBytes() + length + (std::uint64_t{ m_send.pipe() } + 1) * HeaderSize;
+    return bytes <= std::uint64_t{ m_window } * m_config.mtu;
+}
+
 // Nothing was under way: the peer's silence counts from now on.
 inline void Engine::noteSendingAgain(Instant now)
 {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Congestion control in the engine: the original's numbers, and CUBIC where it belongs, at a
 // bottleneck. The formulas themselves are tested with the controllers.
+#include "enginepair.h"
 #include "qtscript.h"
+#include "testseed.h"
 
 #include <set>
 
@@ -23,6 +25,8 @@ private Q_SLOTS:
     void cubicReducesOncePerEpisode();
     void cubicReducesAgainInTheNextEpisode();
     void cubicTimeoutPacesRetransmissions();
+    void cubicCountsBytes();
+    void cubicKeepsSmallMessagesFlowing();
     void cubicDoesNotGrowWithoutNeed();
     void bottleneck_data();
     void bottleneck();
@@ -253,6 +257,58 @@ void tst_EngineCongestion::cubicTimeoutPacesRetransmissions()
     QCOMPARE(f.run(), 2);
     QCOMPARE(f.run(), 4);
     QCOMPARE(f.run(), 8);
+}
+
+// A window of one full segment has room for eleven datagrams' worth of 100 + 24 bytes.
+void tst_EngineCongestion::cubicCountsBytes()
+{
+    QFETCH_GLOBAL(Start, start);
+    kcp::Config config = configFor(kcp::CongestionControl::Cubic);
+    config.stream = false;
+    config.initialSendSn = start.sendSn;
+    kcp::Engine engine(config);
+    Instant now = start.time;
+    Bytes buffer(1400);
+    const auto flush = [&] {
+        const std::uint64_t before = engine.stats().segmentsOut;
+        while (engine.pollTransmit(now, buffer) > 0) { }
+        return engine.stats().segmentsOut - before;
+    };
+
+    engine.send(Bytes(100));
+    QCOMPARE(flush(), 1U);
+    now = engine.pollTimeout();
+    engine.handleTimeout(now);
+    QCOMPARE(engine.congestionWindow(), 1U);
+    QCOMPARE(flush(), 1U); // again
+    for (int i = 0; i < 50; ++i)
+        engine.send(Bytes(100));
+    QCOMPARE(flush(), 10U);
+    engine.send(Bytes(1000));
+    QCOMPARE(flush(), 0U);
+}
+
+// 60 messages a second at 10 % loss: what a game sends must not queue behind the window that the
+// losses have left.
+void tst_EngineCongestion::cubicKeepsSmallMessagesFlowing()
+{
+    QFETCH_GLOBAL(Start, start);
+    EnginePair::Options options;
+    options.a = options.b = configFor(kcp::CongestionControl::Cubic);
+    options.a.stream = options.b.stream = false;
+    options.link.delay = 30ms;
+    options.link.loss = 0.1;
+    options.seed = testSeed(63);
+    options.start = start;
+    EnginePair pair(options);
+
+    std::size_t most = 0;
+    for (int i = 0; i < 60 * 60; ++i) {
+        pair.a().send(Bytes(100));
+        pair.run(16667us);
+        most = std::max(most, pair.a().unsentBytes());
+    }
+    QVERIFY2(most <= 2000, qPrintable(QString::number(most)));
 }
 
 void tst_EngineCongestion::cubicDoesNotGrowWithoutNeed()

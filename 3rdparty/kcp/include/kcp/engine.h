@@ -266,7 +266,8 @@ private:
     void finishTransmit(Instant now)
     {
         const bool waits = m_send.hasUnsent() || m_send.hasLost();
-        m_congestionLimited = waits && m_send.pipe() >= m_window;
+        m_congestionLimited =
+                waits && !isPipeOpen(m_send.hasLost() ? m_send.lostLength() : m_send.nextLength());
         if (m_probeDelay > Duration::zero() || (waits && m_peerWindow == 0)) [[unlikely]]
             updateProbe(now);
     }
@@ -296,7 +297,7 @@ private:
     bool hasDataToSend() const
     {
         if (m_send.hasLost()) [[unlikely]]
-            return !m_windowLimitsAll || m_send.pipe() < m_window;
+            return !m_windowLimitsAll || isPipeOpen(m_send.lostLength());
         return m_send.hasUnsent() && mayStartSegment();
     }
     // Whether the windows let a new segment go.
@@ -305,8 +306,15 @@ private:
         const std::uint32_t next = m_send.next();
         const std::uint32_t flight = next - m_send.una();
         return flight < m_config.sendWindow && next - m_peerUna < m_peerWindow
-                && (m_windowLimitsAll ? m_send.pipe() : flight) < m_window;
+                && (m_windowLimitsAll ? isPipeOpen(m_send.nextLength()) : flight < m_window);
     }
+    // A congestion window counts full segments' worth of bytes (as in RFC 9002): one that has
+    // shrunk to a few segments still lets the small messages of a game through.
+    bool isPipeOpen(std::uint32_t length) const
+    {
+        return m_send.pipe() < m_window || fitsIntoWindow(length);
+    }
+    bool fitsIntoWindow(std::uint32_t length) const;
     void noteSendingAgain(Instant now);
     std::size_t writeControl(Instant now, MutableBytes buffer, HeaderWriter header, bool sendsData);
     std::size_t writeAcks(MutableBytes buffer, HeaderWriter header);

@@ -111,6 +111,12 @@ public:
     std::uint32_t next() const { return m_next; } // snd_nxt: the next to be cut
     std::uint32_t flightSize() const { return m_next - m_una; }
     std::uint32_t pipe() const { return m_pipe; } // sent, and neither acknowledged nor lost
+    // Payload under way; where some of it is lost, as if all segments had the same length.
+    std::size_t pipeBytes() const
+    {
+        const std::size_t segments = std::size_t{ m_pipe } + m_lostSegments;
+        return segments == 0 ? 0 : unacknowledgedBytes() * m_pipe / segments;
+    }
     bool isEmpty() const { return m_una == m_next && !hasUnsent(); }
     std::size_t unacknowledgedBytes() const { return m_cutBytes - m_acknowledgedBytes; }
     std::uint32_t largestLength() const { return m_largestLength; } // of any segment in flight

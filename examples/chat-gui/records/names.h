@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#ifndef CHAT_NAMES_H
+#define CHAT_NAMES_H
+
+#include <QtCore/QString>
+
+// Texts that come from others, made harmless. Each of these returns what it was given if there is
+// nothing wrong with it.
+namespace Chat {
+
+// For a line of its own: no control characters, nothing that turns the direction of what follows,
+// single spaces, at most MaxNameLength. May be empty, which is no name.
+QString cleanName(const QString &name);
+
+// Several lines, at most MaxTextLength; without spaces at its ends. May be empty.
+QString cleanText(const QString &text);
+
+// A name without folders that no system takes for anything else; never empty. Only a proposal for
+// where to save: nothing is written under it unless a person says so.
+QString cleanFileName(const QString &name);
+
+} // namespace Chat
+
+#endif // CHAT_NAMES_H
