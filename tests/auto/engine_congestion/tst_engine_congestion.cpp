@@ -25,6 +25,7 @@ private Q_SLOTS:
     void cubicReducesOncePerEpisode();
     void cubicReducesAgainInTheNextEpisode();
     void cubicTimeoutPacesRetransmissions();
+    void cubicResendsTheOldestFirst();
     void cubicCountsBytes();
     void cubicKeepsSmallMessagesFlowing();
     void cubicDoesNotGrowWithoutNeed();
@@ -257,6 +258,31 @@ void tst_EngineCongestion::cubicTimeoutPacesRetransmissions()
     QCOMPARE(f.run(), 2);
     QCOMPARE(f.run(), 4);
     QCOMPARE(f.run(), 8);
+}
+
+// A window of one segment, and a peer that may have room for no other than the oldest.
+void tst_EngineCongestion::cubicResendsTheOldestFirst()
+{
+    QFETCH_GLOBAL(Start, start);
+    kcp::Config config = configFor(kcp::CongestionControl::Cubic);
+    config.initialSendSn = start.sendSn;
+    kcp::Engine engine(config);
+    Instant now = start.time;
+    Bytes buffer(1400);
+    engine.send(Bytes(3 * engine.mss()));
+    while (engine.pollTransmit(now, buffer) > 0) { }
+    QCOMPARE(engine.stats().segmentsOut, 3U);
+
+    for (int timeout = 0; timeout < 5; ++timeout) {
+        now = engine.pollTimeout();
+        engine.handleTimeout(now);
+        QCOMPARE(engine.congestionWindow(), 1U);
+        const std::size_t size = engine.pollTransmit(now, buffer);
+        const auto segments = decode(std::span(buffer).first(size));
+        QVERIFY(segments && segments->size() == 1);
+        QCOMPARE(segments->front().sn, start.sendSn);
+        QCOMPARE(engine.pollTransmit(now, buffer), 0U);
+    }
 }
 
 // A window of one full segment has room for eleven datagrams' worth of 100 + 24 bytes.

@@ -133,8 +133,9 @@ public:
             std::memcpy(to, segment.chunk->data() + segment.position, length);
     }
 
-    // The first of the segments that are to be sent again.
-    std::uint32_t firstLost() const { return m_lists.at(LostList).first; } // hasLost() must hold
+    // The first of the segments that are to be sent again; hasLost() must hold. With nothing else
+    // under way it is the oldest: a peer with a small window may have room for no other.
+    std::uint32_t firstLost() const { return m_pipe == 0 ? m_una : m_lists.at(LostList).first; }
     std::uint32_t lostLength() const { return m_segments.at(firstLost()).length; }
     bool hasLost() const { return m_lostSegments > 0; }
     // The lost segment goes out again now.
