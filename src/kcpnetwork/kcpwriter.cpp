@@ -102,8 +102,9 @@ bool KcpWriter::write(const QByteArray &data, int msecs, Error *error) const
 }
 
 /*!
-    Writes \a message, which may be empty, to a connection with KcpConfiguration::Message. Waits for up
-    to \a msecs milliseconds, and tells by \a error why nothing was written, as write() does.
+    Writes \a message, which may be empty, to a connection with KcpConfiguration::Message, and returns
+    true if it was taken. Waits for up to \a msecs milliseconds, and tells by \a error why nothing was
+    written, as write() does.
 */
 bool KcpWriter::writeMessage(const QByteArray &message, int msecs, Error *error) const
 {
