@@ -354,6 +354,26 @@ SCENARIO(deleteInDisconnected)
     QTRY_VERIFY(!alive);
 }
 
+// Signals of a QTcpSocket that is being deleted call slots of objects that may be gone already.
+SCENARIO(signalsOfADestructor)
+{
+    Pair<Net> pair;
+    QVERIFY(pair.connect());
+    int signalCount = 0;
+    const auto count = [&] { ++signalCount; };
+    QObject::connect(pair.peer.get(), &Net::Socket::disconnected, &pair.server, count);
+    QObject::connect(pair.peer.get(), &Net::Socket::stateChanged, &pair.server, count);
+    bool destroyed = false;
+    QObject::connect(pair.peer.get(), &QObject::destroyed, &pair.server, [&] { destroyed = true; });
+    pair.peer.reset();
+    QVERIFY(destroyed);
+    if (differs<Net>("A destructor emits no signals"))
+        QCOMPARE(signalCount, 0);
+    else
+        QVERIFY(signalCount > 0);
+    QTRY_VERIFY(isUnconnected(pair.client));
+}
+
 SCENARIO(deletedWithItsParent)
 {
     Pair<Net> pair;

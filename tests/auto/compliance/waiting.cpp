@@ -200,6 +200,41 @@ SCENARIO(readyReadSignalsAfterWaitForReadyRead)
     QCOMPARE(socket.readAll(), QByteArray("three"));
 }
 
+// It waits for more than there is.
+SCENARIO(waitForReadyReadWithDataWaiting)
+{
+    EchoThread<Net> server;
+    typename Net::Socket socket;
+    socket.connectToHost(localHost, server.port);
+    socket.write("abc");
+    QVERIFY(socket.waitForReadyRead(5000));
+    QCOMPARE(socket.bytesAvailable(), 3);
+    QVERIFY(!socket.waitForReadyRead(30));
+    socket.write("d");
+    QVERIFY(socket.waitForReadyRead(5000));
+    QCOMPARE(socket.readAll(), QByteArray("abcd"));
+}
+
+// What comes while the end is waited for can be read afterwards.
+SCENARIO(dataDuringWaitForDisconnected)
+{
+    EchoThread<Net> server;
+    typename Net::Socket socket;
+    QSignalSpy readyRead(&socket, &QIODevice::readyRead);
+    socket.connectToHost(localHost, server.port);
+    QVERIFY(socket.waitForConnected(5000));
+    socket.write("echo me");
+    QVERIFY(socket.waitForReadyRead(5000));
+    socket.write("once more");
+    socket.flush();
+    QVERIFY(!socket.waitForDisconnected(200));
+    QCOMPARE(socket.bytesAvailable(), 16);
+    QCOMPARE(readyRead.count(), 2);
+    socket.write("close");
+    QVERIFY(socket.waitForDisconnected(5000));
+    QCOMPARE(socket.readAll(), QByteArray("echo meonce more"));
+}
+
 SCENARIO(signalsInsideAWait)
 {
     EchoThread<Net> server;
