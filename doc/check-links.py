@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 
 # qdoc 6.4 lists them in the contents of a module that has none.
-KNOWN = {("qtkcpnetwork-module.html", "#namespaces")}
+KNOWN = {("qtkcpnetwork/qtkcpnetwork-module.html", "#namespaces")}
 
 
 class Page(HTMLParser):

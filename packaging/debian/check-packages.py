@@ -29,6 +29,8 @@ CONTENTS = {
     QML: [r"lib/[^/]+/qt6/qml/QtKcpNetwork/qmldir",
           r"lib/[^/]+/qt6/qml/QtKcpNetwork/libkcpnetworkqmlplugin\.so"],
     DOC: [r"share/qt6/doc/qtkcpnetwork/kcpsocket\.html", r"share/qt6/doc/qtkcpnetwork\.qch",
+          r"share/qt6/doc/qtkcpnetworkqml/qml-qtkcpnetwork-kcpsocket\.html",
+          r"share/qt6/doc/qtkcpnetworkqml\.qch",
           r"share/doc/qt6-kcpnetwork-doc/examples/qtkcpnetwork\.lua"],
 }
 DEPENDS = {
