@@ -13,6 +13,7 @@ inline constexpr quint16 Version = 1;
 // Lengths of texts are in UTF-16 code units.
 inline constexpr int MaxNameLength = 32;
 inline constexpr int MaxTextLength = 4000;
+inline constexpr int MaxLines = 60; // of a text: nobody's screen is for one person alone
 inline constexpr int MaxFileNameLength = 120;
 inline constexpr int TokenSize = 16; // bytes
 inline constexpr int MaxPeople = 64;

@@ -89,7 +89,14 @@ QString cleanText(const QString &text)
                 || c == 0x200f || QChar::category(c) == QChar::Other_PrivateUse
                 || QChar::category(c) == QChar::Other_NotAssigned;
     });
-    return cut(lines.trimmed(), MaxTextLength).trimmed();
+    lines = cut(lines.trimmed(), MaxTextLength).trimmed();
+    qsizetype end = -1;
+    for (int line = 1; line < MaxLines; ++line) {
+        end = lines.indexOf(u'\n', end + 1);
+        if (end < 0)
+            return lines;
+    }
+    return lines.first(end + 1) + lines.sliced(end + 1).simplified();
 }
 
 QString cleanFileName(const QString &name)

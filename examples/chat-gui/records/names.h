@@ -12,7 +12,7 @@ namespace Chat {
 // single spaces, at most MaxNameLength. May be empty, which is no name.
 QString cleanName(const QString &name);
 
-// Several lines, at most MaxTextLength; without spaces at its ends. May be empty.
+// At most MaxLines lines, the rest follows in the last one, and MaxTextLength characters; without spaces at its ends. May be empty.
 QString cleanText(const QString &text);
 
 // A name without folders that no system takes for anything else; never empty. Only a proposal for

@@ -222,6 +222,10 @@ void tst_ChatRecords::texts()
              u"\u2067עברית\u2069 👨‍👩‍👧"_s);
     QCOMPARE(Chat::cleanText(QString(10000, u'x')).size(), Chat::MaxTextLength);
     QCOMPARE(Chat::cleanText(u" \n\t "_s), QString());
+    const QString column = Chat::cleanText(u"a\n"_s.repeated(2000));
+    QCOMPARE(column.count(u'\n'), Chat::MaxLines - 1);
+    QCOMPARE(column.count(u'a'), 2000);
+    QCOMPARE(Chat::cleanText(column), column);
 }
 
 void tst_ChatRecords::fileNames_data()
