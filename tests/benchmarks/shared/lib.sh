@@ -149,5 +149,5 @@ json_results() {
     printf '\n  }'
 }
 
-# percent SHARE: as a whole number.
-percent() { awk -v value="$1" 'BEGIN { if (value != "") printf "%.0f", value }'; }
+# whole NUMBER: rounded.
+whole() { awk -v value="$1" 'BEGIN { if (value != "") printf "%.0f", value }'; }
