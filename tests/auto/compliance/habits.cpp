@@ -67,7 +67,7 @@ SCENARIO(readUntilClose)
 {
     const QByteArray sent = pattern(700000);
     std::promise<quint16> port;
-    const std::unique_ptr<QThread> thread(QThread::create([&] {
+    std::jthread thread([&] {
         typename Net::Server server;
         server.listen(localHost);
         port.set_value(server.serverPort());
@@ -78,8 +78,7 @@ SCENARIO(readUntilClose)
         socket->disconnectFromHost();
         if (!isUnconnected(*socket))
             socket->waitForDisconnected(20000);
-    }));
-    thread->start();
+    });
     typename Net::Socket socket;
     socket.connectToHost(localHost, port.get_future().get());
     QByteArray received;
@@ -88,7 +87,7 @@ SCENARIO(readUntilClose)
     QCOMPARE(socket.error(), QAbstractSocket::RemoteHostClosedError);
     received += socket.readAll();
     QVERIFY(received == sent);
-    QVERIFY(thread->wait(20000));
+    thread.join();
 }
 
 SCENARIO(readInDisconnected)

@@ -131,13 +131,12 @@ SCENARIO(waitForConnectionTest)
     QVERIFY(timedOut);
     QCOMPARE(server.serverError(), QAbstractSocket::SocketTimeoutError);
     const quint16 port = server.serverPort();
-    const std::unique_ptr<QThread> client(QThread::create([port] {
+    std::jthread client([port] {
         typename Net::Socket socket;
         socket.connectToHost(localHost, port);
         socket.write("x");
         socket.waitForReadyRead(10000);
-    }));
-    client->start();
+    });
     QVERIFY(server.waitForNewConnection(10000, &timedOut));
     QVERIFY(!timedOut);
     QVERIFY(server.hasPendingConnections());
@@ -146,7 +145,7 @@ SCENARIO(waitForConnectionTest)
         QVERIFY(accepted->waitForReadyRead(5000));
     accepted->write("y");
     QVERIFY(accepted->waitForBytesWritten(5000));
-    QVERIFY(client->wait(10000));
+    client.join();
 }
 
 SCENARIO(signalsOfAccepting)

@@ -2,9 +2,12 @@
 // Sockets and servers in other threads than the main one.
 #include "compliance.h"
 
-#include <QtCore/qeventloop.h>
+#include <QtCore/qregularexpression.h>
+#include <QtCore/qthread.h>
 
 #include <atomic>
+#include <functional>
+#include <mutex>
 
 using namespace compliance;
 
@@ -12,22 +15,59 @@ static constexpr char group[] = "threads";
 
 namespace {
 
-// Runs an event loop in `thread` until it is told to quit.
-struct LoopThread
+// A thread with an event loop, which runs functions for others.
+class LoopThread : public QThread
 {
-    LoopThread() { thread.start(); }
-    ~LoopThread()
+public:
+    LoopThread()
     {
-        thread.quit();
-        thread.wait();
+        start();
+        m_receiver = m_ready.get_future().get();
     }
-    // Runs there, and waits for its end.
-    template <typename Function>
-    void run(QObject *object, Function function)
+    ~LoopThread() override
     {
-        QMetaObject::invokeMethod(object, function, Qt::BlockingQueuedConnection);
+        quit();
+        wait();
     }
-    QThread thread;
+    // Returns when the function has run there.
+    void run(const std::function<void()> &function)
+    {
+        std::promise<void> done;
+        {
+            const std::lock_guard lock(m_mutex);
+            m_job = [&] {
+                function();
+                done.set_value();
+            };
+        }
+        QMetaObject::invokeMethod(
+                m_receiver, [this] { runJob(); }, Qt::QueuedConnection);
+        done.get_future().get();
+    }
+
+protected:
+    void run() override
+    {
+        QObject receiver;
+        m_ready.set_value(&receiver);
+        exec();
+    }
+
+private:
+    void runJob()
+    {
+        std::function<void()> job;
+        {
+            const std::lock_guard lock(m_mutex);
+            job = std::move(m_job);
+        }
+        job();
+    }
+
+    std::mutex m_mutex;
+    std::function<void()> m_job;
+    std::promise<QObject *> m_ready;
+    QObject *m_receiver = nullptr;
 };
 
 } // namespace
@@ -36,7 +76,7 @@ SCENARIO(socketInAThread)
 {
     EchoThread<Net> server;
     QByteArray received;
-    const std::unique_ptr<QThread> thread(QThread::create([&] {
+    std::jthread thread([&] {
         typename Net::Socket socket;
         socket.connectToHost(localHost, server.port);
         socket.write("from a thread");
@@ -45,9 +85,8 @@ SCENARIO(socketInAThread)
         socket.disconnectFromHost();
         if (!isUnconnected(socket))
             socket.waitForDisconnected(5000);
-    }));
-    thread->start();
-    QVERIFY(thread->wait(20000));
+    });
+    thread.join();
     QCOMPARE(received, QByteArray("from a thread"));
 }
 
@@ -55,7 +94,7 @@ SCENARIO(socketWithEventLoopInAThread)
 {
     EchoThread<Net> server;
     QByteArray received;
-    const std::unique_ptr<QThread> thread(QThread::create([&] {
+    std::jthread thread([&] {
         QEventLoop loop;
         typename Net::Socket socket;
         QObject::connect(&socket, &Net::Socket::connected, &socket, [&] { socket.write("hello"); });
@@ -67,9 +106,8 @@ SCENARIO(socketWithEventLoopInAThread)
         QObject::connect(&socket, &Net::Socket::disconnected, &loop, &QEventLoop::quit);
         socket.connectToHost(localHost, server.port);
         loop.exec();
-    }));
-    thread->start();
-    QVERIFY(thread->wait(20000));
+    });
+    thread.join();
     QCOMPARE(received, QByteArray("hello"));
 }
 
@@ -79,23 +117,79 @@ SCENARIO(moveToThread0)
     EchoThread<Net> server;
     LoopThread worker;
     auto *socket = new typename Net::Socket;
-    socket->moveToThread(&worker.thread);
+    socket->moveToThread(&worker);
     std::atomic<int> received = 0;
     std::atomic<bool> inWorker = true;
     QObject::connect(socket, &QIODevice::readyRead, socket, [&] {
-        inWorker = inWorker && QThread::currentThread() == &worker.thread;
+        inWorker = inWorker && QThread::currentThread() == &worker;
         received += int(socket->readAll().size());
     });
-    worker.run(socket, [&] {
+    worker.run([&] {
         socket->connectToHost(localHost, server.port);
         socket->write("moved");
     });
     QTRY_COMPARE(received.load(), 5);
     QVERIFY(inWorker);
-    worker.run(socket, [&] { delete socket; });
+    worker.run([&] { delete socket; });
 }
 
 // Moved after it was used, when it is unconnected again.
+// A connected QTcpSocket has to be moved with care: its notifiers follow it. Both may move.
+SCENARIO(moveToThreadWhileConnected)
+{
+    EchoThread<Net> server;
+    LoopThread worker;
+    auto *socket = new typename Net::Socket;
+    socket->connectToHost(localHost, server.port);
+    QTRY_VERIFY(isConnected(*socket));
+    socket->write("before ");
+    QTRY_COMPARE(socket->bytesAvailable(), 7);
+    socket->moveToThread(&worker);
+    QByteArray received;
+    bool inTime = true;
+    worker.run([&] {
+        received = socket->readAll();
+        socket->write("after");
+        while (received.size() < 12 && inTime) {
+            inTime = socket->waitForReadyRead(5000);
+            received += socket->readAll();
+        }
+        delete socket;
+    });
+    QVERIFY(inTime);
+    QCOMPARE(received, QByteArray("before after"));
+}
+
+// With a descriptor, each accepted QTcpSocket can go its own way. An accepted KcpSocket shares its
+// server's.
+SCENARIO(moveAcceptedSocket)
+{
+    Pair<Net> pair;
+    QVERIFY(pair.connect());
+    LoopThread worker;
+    auto *accepted = pair.peer.release();
+    accepted->setParent(nullptr);
+    bool connectedThere = false;
+    if (differs<Net>("There is no descriptor for each connection")) {
+        QTest::ignoreMessage(QtWarningMsg,
+                             QRegularExpression(QStringLiteral("KcpSocket: an accepted socket.*")));
+        accepted->moveToThread(&worker);
+        QTRY_VERIFY(isUnconnected(pair.client));
+    } else {
+        accepted->moveToThread(&worker);
+        worker.run([&] {
+            accepted->write("from there");
+            accepted->flush();
+        });
+        QTRY_COMPARE(pair.client.bytesAvailable(), 10);
+    }
+    worker.run([&] {
+        connectedThere = isConnected(*accepted);
+        delete accepted;
+    });
+    QCOMPARE(connectedThere, !Net::isKcp);
+}
+
 SCENARIO(moveToThreadBetweenConnections)
 {
     EchoThread<Net> server;
@@ -104,9 +198,9 @@ SCENARIO(moveToThreadBetweenConnections)
     socket->write("close");
     QTRY_VERIFY(isUnconnected(*socket));
     LoopThread worker;
-    socket->moveToThread(&worker.thread);
+    socket->moveToThread(&worker);
     bool echoed = false;
-    worker.run(socket, [&] {
+    worker.run([&] {
         socket->connectToHost(localHost, server.port);
         socket->write("again");
         echoed = socket->waitForReadyRead(5000) && socket->readAll() == "again";
@@ -120,9 +214,9 @@ SCENARIO(manyClientThreads)
     EchoThread<Net> server;
     constexpr int Threads = 4;
     std::atomic<int> good = 0;
-    std::vector<std::unique_ptr<QThread>> threads;
+    std::vector<std::jthread> threads;
     for (int i = 0; i < Threads; ++i) {
-        threads.emplace_back(QThread::create([&, i] {
+        threads.emplace_back([&, i] {
             typename Net::Socket socket;
             socket.connectToHost(localHost, server.port);
             const QByteArray sent(200000, char('a' + i));
@@ -135,11 +229,10 @@ SCENARIO(manyClientThreads)
             socket.disconnectFromHost();
             if (!isUnconnected(socket))
                 socket.waitForDisconnected(5000);
-        }));
-        threads.back()->start();
+        });
     }
-    for (const auto &thread : threads)
-        QVERIFY(thread->wait(60000));
+    for (std::jthread &thread : threads)
+        thread.join();
     QCOMPARE(good.load(), Threads);
 }
 
@@ -160,7 +253,7 @@ SCENARIO(blockingServer)
 {
     std::promise<quint16> port;
     std::atomic<int> served = 0;
-    const std::unique_ptr<QThread> thread(QThread::create([&] {
+    std::jthread thread([&] {
         typename Net::Server server;
         server.listen(localHost);
         port.set_value(server.serverPort());
@@ -173,8 +266,7 @@ SCENARIO(blockingServer)
                 socket->waitForDisconnected(5000);
             ++served;
         }
-    }));
-    thread->start();
+    });
     const quint16 listening = port.get_future().get();
     for (int i = 0; i < 3; ++i) {
         typename Net::Socket socket;
@@ -185,7 +277,7 @@ SCENARIO(blockingServer)
         if (!isUnconnected(socket))
             socket.waitForDisconnected(5000);
     }
-    QVERIFY(thread->wait(20000));
+    thread.join();
     QCOMPARE(served.load(), 3);
 }
 
@@ -216,7 +308,7 @@ SCENARIO(signalsAcrossThreads)
     EchoThread<Net> server;
     LoopThread worker;
     auto *socket = new typename Net::Socket;
-    socket->moveToThread(&worker.thread);
+    socket->moveToThread(&worker);
     int connectedCount = 0;
     int disconnectedCount = 0;
     QList<QAbstractSocket::SocketState> states;
@@ -225,12 +317,12 @@ SCENARIO(signalsAcrossThreads)
     QObject::connect(socket, &Net::Socket::disconnected, &context, [&] { ++disconnectedCount; });
     QObject::connect(socket, &Net::Socket::stateChanged, &context,
                      [&](QAbstractSocket::SocketState state) { states += state; });
-    worker.run(socket, [&] {
+    worker.run([&] {
         socket->connectToHost(localHost, server.port);
         socket->write("close");
     });
     QTRY_COMPARE(disconnectedCount, 1);
     QCOMPARE(connectedCount, 1);
     QCOMPARE(states.size(), 5);
-    worker.run(socket, [&] { delete socket; });
+    worker.run([&] { delete socket; });
 }
