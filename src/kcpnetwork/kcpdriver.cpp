@@ -3,6 +3,7 @@
 #include "kcpaddressconversion_p.h"
 #include "kcplogging_p.h"
 
+#include <QtCore/qabstracteventdispatcher.h>
 #include <QtCore/qcoreapplication.h>
 #include <QtCore/qcoreevent.h>
 #include <QtCore/qthread.h>
@@ -89,8 +90,11 @@ KcpDriver::KcpDriver(QObject *parent)
       m_runtime(KcpRuntime::current()),
       m_endpoint(m_runtime->crypto(), m_runtime->seed()),
       m_timer(m_runtime->createTimer(this, [this] { timerFired(); })),
-      m_channel(m_runtime->createChannel(this, this))
+      m_channel(m_runtime->createChannel(this, this)),
+      m_unattended(!QAbstractEventDispatcher::instance())
 {
+    if (m_unattended)
+        postTurn(); // arrives when an event loop begins
 }
 
 KcpDriver::~KcpDriver()
@@ -294,7 +298,13 @@ bool KcpDriver::event(QEvent *event)
     m_turnPosted = false;
     if (std::exchange(m_moved, false) && m_listed)
         serverDrivers()->push_back(this);
-    run(false);
+    const bool attends = m_unattended && !m_doomed && QAbstractEventDispatcher::instance();
+    if (attends) {
+        m_unattended = false;
+        m_timerAt = kcp::Never;
+        m_channel->attend();
+    }
+    run(attends);
     return true;
 }
 

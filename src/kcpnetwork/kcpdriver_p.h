@@ -140,6 +140,7 @@ private:
     bool m_transmitPending = false; // more than one turn may send
     bool m_flushWanted = false;
     bool m_turnPosted = false;
+    bool m_unattended; // the thread had no event loop yet: only waits look at the channel
     bool m_listed = false; // among the servers' drivers of its thread
     bool m_moved = false; // and not listed in the new thread yet
     bool m_doomed = false;

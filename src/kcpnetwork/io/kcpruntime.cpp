@@ -2,6 +2,7 @@
 #include "kcpruntime_p.h"
 #include "kcpcrypto_p.h"
 
+#include <QtCore/qabstracteventdispatcher.h>
 #include <QtCore/qelapsedtimer.h>
 #include <QtCore/qrandom.h>
 #include <QtCore/qtimer.h>
@@ -36,6 +37,8 @@ public:
     void start(kcp::Duration delay) override
     {
         using namespace std::chrono;
+        if (!QAbstractEventDispatcher::instance())
+            return; // a plain thread without an event loop: it waits, and looks at its deadlines
         const auto rounded = ceil<milliseconds>(std::max(delay, kcp::Duration::zero()));
         // Far deadlines are reached in steps; the owner looks at its clock when we fire.
         m_timer->start(std::min<milliseconds>(rounded, hours(24)));

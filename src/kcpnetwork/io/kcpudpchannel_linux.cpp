@@ -4,6 +4,7 @@
 #include "kcpudpchannel_qt_p.h"
 #include "kcpaddressconversion_p.h"
 
+#include <QtCore/qabstracteventdispatcher.h>
 #include <QtCore/qsocketnotifier.h>
 
 #include <netinet/in.h>
@@ -165,6 +166,7 @@ public:
     ReceiveResult receive(KcpReceiveBatch &batch) override;
     SendResult send(KcpTransmitBatch &batch) override;
     bool wait(kcp::Duration timeout, bool forWriting) override;
+    void attend() override;
     Batching batching() const override { return m_batching; }
 
 protected:
@@ -229,6 +231,13 @@ void KcpUdpChannelLinux::opened()
     ::setsockopt(m_fd, IPPROTO_IP, IP_PKTINFO, m_family == AF_INET ? &asked : &off, sizeof off);
     ::setsockopt(m_fd, IPPROTO_IP, IP_RECVTTL, &off, sizeof off);
 
+    attend();
+}
+
+void KcpUdpChannelLinux::attend()
+{
+    if (m_readNotifier || m_fd < 0 || !QAbstractEventDispatcher::instance())
+        return;
     m_readNotifier = new QSocketNotifier(m_fd, QSocketNotifier::Read, socket());
     QObject::connect(m_readNotifier, &QSocketNotifier::activated, context(),
                      [this] { listener()->channelReadable(); });
@@ -441,7 +450,7 @@ KcpUdpChannel::SendResult KcpUdpChannelLinux::send(KcpTransmitBatch &batch)
                 batch.dropDatagram();
         }
     }
-    if (result.blocked) {
+    if (result.blocked && QAbstractEventDispatcher::instance()) {
         if (!m_writeNotifier) {
             m_writeNotifier = new QSocketNotifier(m_fd, QSocketNotifier::Write, socket());
             QObject::connect(m_writeNotifier, &QSocketNotifier::activated, context(), [this] {

@@ -83,6 +83,9 @@ public:
     // for `timeout`; negative = without limit. False when the time is over.
     virtual bool wait(kcp::Duration timeout, bool forWriting) = 0;
 
+    // The thread had no event loop when the socket was opened, and has one now.
+    virtual void attend() { }
+
     virtual Batching batching() const = 0;
 
     // Other threads may end wait() by it.

@@ -111,6 +111,35 @@ SCENARIO(socketWithEventLoopInAThread)
     QCOMPARE(received, QByteArray("hello"));
 }
 
+// A std::thread that waits first, and then runs an event loop.
+SCENARIO(plainThread)
+{
+    EchoThread<Net> server;
+    QByteArray received;
+    QByteArray later;
+    const bool hearsOfTheLoop = differs<Net>("An event loop may begin late");
+    std::jthread thread([&] {
+        typename Net::Socket socket;
+        socket.connectToHost(localHost, server.port);
+        socket.write("waited for");
+        while (received.size() < 10 && socket.waitForReadyRead(5000))
+            received += socket.readAll();
+        if (!hearsOfTheLoop)
+            return; // QTcpSocket stays deaf
+        QEventLoop loop;
+        QObject::connect(&socket, &QIODevice::readyRead, &loop, [&] {
+            later += socket.readAll();
+            if (later.size() == 4)
+                loop.quit();
+        });
+        socket.write("told");
+        loop.exec();
+    });
+    thread.join();
+    QCOMPARE(received, QByteArray("waited for"));
+    QCOMPARE(later, QByteArray(hearsOfTheLoop ? "told" : ""));
+}
+
 // Moved before it connects.
 SCENARIO(moveToThread0)
 {
