@@ -139,10 +139,11 @@ void KcpDriver::release()
     scheduleFlush();
 }
 
-// Static sockets may outlive the application; no event loop comes then.
+// Static sockets may outlive the application, and others are deleted when their thread finishes: no
+// event loop comes then.
 bool KcpDriver::canLinger() const
 {
-    return QCoreApplication::instance() && thread();
+    return QCoreApplication::instance() && thread() && !thread()->isFinished();
 }
 
 // Nobody has a pointer any more; sessions are being closed in the background. The thread's end, or

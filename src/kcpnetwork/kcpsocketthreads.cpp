@@ -69,6 +69,10 @@ void KcpSocketPrivate::handleMoved()
 // The socket and its server's driver are about to be in different threads.
 void KcpSocketPrivate::handleParting()
 {
+    if (isEnded()) { // there is only what was not read
+        releaseSession();
+        return;
+    }
     qCWarning(lcKcp,
               "KcpSocket: an accepted socket shares its server's UDP socket and cannot be in "
               "another thread; its connection is closed. Run a server in each thread, or use "
@@ -78,8 +82,7 @@ void KcpSocketPrivate::handleParting()
                                          "server");
     endWriters(reason);
     releaseSession(); // delivers what was written
-    if (!isEnded())
-        QCoreApplication::postEvent(q, new QEvent(partedEvent));
+    QCoreApplication::postEvent(q, new QEvent(partedEvent));
 }
 
 void KcpSocketPrivate::reportParting()

@@ -152,10 +152,9 @@ private:
             return;
         }
         const QByteArray data = socket->readAll();
+        socket->write(data);
         if (data.endsWith("close"))
             socket->disconnectFromHost(7, QStringLiteral("as you like"));
-        else
-            socket->write(data);
     }
 };
 
