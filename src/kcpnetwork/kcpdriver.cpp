@@ -347,6 +347,8 @@ void KcpDriver::run(bool read, KcpSessionHandler *only)
     if (m_doomed)
         return;
     const Turn turn(this);
+    if (m_reportsActivity && m_acceptor)
+        m_acceptor->handleActivity();
     kcp::Instant now = this->now();
     if (read) {
         receive(now);

@@ -24,6 +24,8 @@ public:
     virtual const QObject *handlerObject() const = 0;
     // The driver moves to another thread and that object does not: let go of the driver.
     virtual void handleParting() = 0;
+    // To the acceptor: something was received or sent. See setReportsActivity().
+    virtual void handleActivity() { }
 
 protected:
     ~KcpSessionHandler() = default;
@@ -68,6 +70,7 @@ public:
     void setHandler(kcpnet::SessionId id, KcpSessionHandler *handler);
     // Hears Accepted; nullptr: nobody does.
     void setAcceptor(KcpSessionHandler *acceptor);
+    void setReportsActivity(bool reports) { m_reportsActivity = reports; }
     // Endpoint::release(), and no handler any more.
     void releaseSession(kcpnet::SessionId id);
 
@@ -143,6 +146,7 @@ private:
     bool m_unattended; // the thread had no event loop yet: only waits look at the channel
     bool m_listed = false; // among the servers' drivers of its thread
     bool m_moved = false; // and not listed in the new thread yet
+    bool m_reportsActivity = false;
     bool m_doomed = false;
 };
 

@@ -7,6 +7,9 @@
 #include "kcpsocket_p.h"
 #include "kcpstatistics_p.h"
 
+#include <QtCore/qcoreapplication.h>
+#include <QtCore/qmetaobject.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -45,6 +48,48 @@
     \fn void KcpServer::acceptError(QAbstractSocket::SocketError socketError)
     Emitted when accepting a connection has failed with \a socketError: createSocket() has returned
     \nullptr.
+*/
+
+/*!
+    \fn void KcpServer::statisticsChanged()
+    Emitted when statistics() or connectionCount() have changed, at most once in statisticsInterval().
+    While nothing is connected to it, it costs nothing.
+*/
+/*!
+    \property KcpServer::listening
+    \brief whether the server listens
+*/
+/*!
+    \property KcpServer::serverPort
+    \brief the UDP port; 0 when not listening
+*/
+/*!
+    \property KcpServer::maxPendingConnections
+    \brief how many connections may wait for nextPendingConnection()
+*/
+/*!
+    \property KcpServer::maxConnections
+    \brief how many connections may be open at a time
+*/
+/*!
+    \property KcpServer::maxConnectionsPerAddress
+    \brief how many connections from one IP address may be open at a time; 0 = no limit
+*/
+/*!
+    \property KcpServer::configuration
+    \brief how connections are accepted
+*/
+/*!
+    \property KcpServer::connectionCount
+    \brief how many connections are open
+*/
+/*!
+    \property KcpServer::statistics
+    \brief the counters of the server's UDP socket
+*/
+/*!
+    \property KcpServer::statisticsInterval
+    \brief the least time between two statisticsChanged() in milliseconds
 */
 
 namespace {
@@ -117,9 +162,56 @@ void KcpServerPrivate::handleParting()
 */
 bool KcpServer::event(QEvent *event)
 {
-    if (event->type() == QEvent::ThreadChange)
+    if (event->type() == QEvent::ThreadChange) {
         d->presence.leave();
+        if (d->notifier)
+            d->notifier->stop(); // the driver's activity starts it again
+    } else if (event->type() == KcpStatisticsNotifier::listenerEvent()) {
+        d->handleStatisticsListener();
+        return true;
+    }
     return QObject::event(event);
+}
+
+/*!
+    \reimp
+*/
+void KcpServer::connectNotify(const QMetaMethod &signal)
+{
+    // Perhaps in another thread: it is the caller of connect() who runs this.
+    if (signal == QMetaMethod::fromSignal(&KcpServer::statisticsChanged))
+        QCoreApplication::postEvent(this, new QEvent(KcpStatisticsNotifier::listenerEvent()));
+}
+
+bool KcpServer::isStatisticsListenedTo() const
+{
+    static const QMetaMethod signal = QMetaMethod::fromSignal(&KcpServer::statisticsChanged);
+    return isSignalConnected(signal);
+}
+
+void KcpServerPrivate::handleStatisticsListener()
+{
+    if (!notifier) {
+        notifier = std::make_unique<KcpStatisticsNotifier>(
+                q,
+                KcpStatisticsNotifier::Source{ [this] {
+                                                  const KcpStatistics now = q->statistics();
+                                                  return now.datagramsSent()
+                                                          + now.datagramsReceived();
+                                              },
+                                               [this] { return q->isStatisticsListenedTo(); },
+                                               [this] { Q_EMIT q->statisticsChanged(); } });
+        notifier->setInterval(statisticsInterval);
+    }
+    notifier->noteListener();
+    if (driver)
+        driver->setReportsActivity(true);
+}
+
+void KcpServerPrivate::handleActivity()
+{
+    if (notifier)
+        notifier->noteActivity();
 }
 
 /*!
@@ -168,6 +260,7 @@ bool KcpServer::listen(const QHostAddress &address, quint16 port)
     d->driver = driver;
     d->paused = false;
     driver->setAcceptor(d.get());
+    driver->setReportsActivity(d->notifier != nullptr);
     if (!d->resetKey.isEmpty())
         setResetKey(d->resetKey);
     d->applyAcceptConfig();
@@ -454,6 +547,29 @@ KcpStatistics KcpServer::statistics() const
 {
     return d->driver ? KcpStatisticsPrivate::fromEndpoint(d->driver->endpoint().stats())
                      : KcpStatistics();
+}
+
+/*!
+    Returns the least time between two statisticsChanged() in milliseconds.
+*/
+int KcpServer::statisticsInterval() const
+{
+    return d->statisticsInterval;
+}
+
+/*!
+    Lets at least \a msecs milliseconds, 1 or more, pass between two statisticsChanged(). The default
+    is 500.
+*/
+void KcpServer::setStatisticsInterval(int msecs)
+{
+    if (msecs < 1) {
+        refuse("setStatisticsInterval", msecs, 1);
+        return;
+    }
+    d->statisticsInterval = msecs;
+    if (d->notifier)
+        d->notifier->setInterval(msecs);
 }
 
 /*!

@@ -18,6 +18,16 @@ class KcpStatistics;
 class Q_KCPNETWORK_EXPORT KcpServer : public QObject
 {
     Q_OBJECT
+    Q_PROPERTY(bool listening READ isListening)
+    Q_PROPERTY(quint16 serverPort READ serverPort)
+    Q_PROPERTY(int maxPendingConnections READ maxPendingConnections WRITE setMaxPendingConnections)
+    Q_PROPERTY(int maxConnections READ maxConnections WRITE setMaxConnections)
+    Q_PROPERTY(int maxConnectionsPerAddress READ maxConnectionsPerAddress WRITE
+                       setMaxConnectionsPerAddress)
+    Q_PROPERTY(KcpConfiguration configuration READ configuration WRITE setConfiguration)
+    Q_PROPERTY(int connectionCount READ connectionCount NOTIFY statisticsChanged)
+    Q_PROPERTY(KcpStatistics statistics READ statistics NOTIFY statisticsChanged)
+    Q_PROPERTY(int statisticsInterval READ statisticsInterval WRITE setStatisticsInterval)
 public:
     explicit KcpServer(QObject *parent = nullptr);
     ~KcpServer() override;
@@ -54,19 +64,25 @@ public:
     void resumeAccepting();
 
     KcpStatistics statistics() const;
+    int statisticsInterval() const;
+    void setStatisticsInterval(int msecs);
 
 Q_SIGNALS:
     void newConnection();
     void pendingConnectionAvailable();
     void acceptError(QAbstractSocket::SocketError socketError);
+    void statisticsChanged();
 
 protected:
     bool event(QEvent *event) override;
+    void connectNotify(const QMetaMethod &signal) override;
     virtual KcpSocket *createSocket(QObject *parent);
     virtual void incomingConnection(KcpSocket *socket);
     void addPendingConnection(KcpSocket *socket);
 
 private:
+    bool isStatisticsListenedTo() const;
+
     Q_DISABLE_COPY_MOVE(KcpServer)
     friend class KcpServerPrivate;
     std::unique_ptr<KcpServerPrivate> d;

@@ -4,9 +4,12 @@
 
 #include "kcpdriver_p.h"
 #include "kcpserver.h"
+#include "kcpstatisticsnotifier_p.h"
 
 #include <QtCore/qlist.h>
 #include <QtCore/qpointer.h>
+
+#include <memory>
 
 class KcpServerPrivate final : public KcpSessionHandler
 {
@@ -16,6 +19,8 @@ public:
     void handleSessionEvent(const kcpnet::Event &event) override; // Accepted
     const QObject *handlerObject() const override { return q; }
     void handleParting() override;
+    void handleActivity() override;
+    void handleStatisticsListener();
     void applyAcceptConfig();
     void setError(QAbstractSocket::SocketError code, const QString &text);
 
@@ -25,12 +30,14 @@ public:
     QList<QPointer<KcpSocket>> pending;
     KcpConfiguration configuration;
     QByteArray resetKey;
+    std::unique_ptr<KcpStatisticsNotifier> notifier; // when there was a listener
     QString errorString;
     QAbstractSocket::SocketError error = QAbstractSocket::UnknownSocketError;
     KcpConfiguration::Profiles profiles = KcpConfiguration::Native;
     int maximumPending = 30;
     int maximumConnections = 10000;
     int maximumPerAddress = 256;
+    int statisticsInterval = KcpStatisticsNotifier::DefaultInterval;
     bool paused = false;
 };
 

@@ -7,8 +7,6 @@
 #include "kcplogging_p.h"
 #include "kcpstatistics_p.h"
 
-#include <QtCore/qvariant.h>
-
 /*!
     \class KcpSocket
     \inmodule QtKcpNetwork
@@ -110,6 +108,61 @@
     \fn void KcpSocket::peerAddressChanged()
     Emitted when the peer is reached at another address from now on: it has changed its network. No
     data is lost by it.
+*/
+
+/*!
+    \fn void KcpSocket::statisticsChanged()
+    Emitted when statistics() have changed, at most once in statisticsInterval(). While nothing is
+    connected to it, it costs nothing.
+*/
+
+/*!
+    \property KcpSocket::state
+    \brief the state of the socket
+*/
+/*!
+    \property KcpSocket::error
+    \brief the error that occurred last
+*/
+/*!
+    \property KcpSocket::errorString
+    \brief the error that occurred last, for people
+*/
+/*!
+    \property KcpSocket::closeReason
+    \brief why the last connection has ended
+*/
+/*!
+    \property KcpSocket::closeCode
+    \brief the code that the peer gave for closing
+*/
+/*!
+    \property KcpSocket::closeText
+    \brief the text that the peer gave for closing
+*/
+/*!
+    \property KcpSocket::peerName
+    \brief the name or address that was given to connectToHost()
+*/
+/*!
+    \property KcpSocket::configuration
+    \brief how the connection works
+*/
+/*!
+    \property KcpSocket::readBufferSize
+    \brief how many bytes may wait to be read; 0 = what the receive window holds
+*/
+/*!
+    \property KcpSocket::writeBufferLimit
+    \brief how many bytes may wait to be sent and acknowledged; 0 = no limit
+*/
+/*!
+    \property KcpSocket::statistics
+    \brief the counters of the connection
+*/
+/*!
+    \property KcpSocket::statisticsInterval
+    \brief the least time between two statisticsChanged() in milliseconds
 */
 
 /*!
@@ -261,9 +314,7 @@ void KcpSocket::abort()
     if (d->state == QAbstractSocket::UnconnectedState)
         return;
     d->abortSession();
-    const KcpSocketPrivate::Guard guard(d.get());
-    QIODevice::close(); // emits aboutToClose()
-    if (guard.isUnchanged())
+    if (d->closeDevice())
         d->proceed(KcpSocketPrivate::Step::EnterClosing);
 }
 
@@ -275,9 +326,7 @@ void KcpSocket::close()
 {
     if (!isOpen() && d->isEnded())
         return;
-    const KcpSocketPrivate::Guard guard(d.get());
-    QIODevice::close(); // emits aboutToClose()
-    if (!guard.isHere())
+    if (!d->closeDevice())
         return;
     if (const kcpnet::Session *session = d->session()) {
         if (d->state == QAbstractSocket::UnconnectedState)
@@ -477,86 +526,6 @@ bool KcpSocket::setConfiguration(const KcpConfiguration &configuration)
     d->configuration = configuration;
     d->applyLiveConfiguration();
     return true;
-}
-
-/*!
-    Returns the counters of the connection, or of the last one after its end.
-*/
-KcpStatistics KcpSocket::statistics() const
-{
-    if (d->extra && d->extra->lastStatistics)
-        return *d->extra->lastStatistics;
-    const kcpnet::Session *session = d->session();
-    return session ? KcpStatisticsPrivate::fromSession(*session) : KcpStatistics();
-}
-
-/*!
-    Sets \a option to \a value.
-
-    \list
-    \li LowDelayOption: 1 (the default) acknowledges at once, 0 lets acknowledgements wait for data;
-        the same as KcpConfiguration::setAckNoDelay().
-    \li KeepAliveOption: 0 switches keepalive off; 1 sets the interval to 10 s if it was off.
-    \li TypeOfServiceOption, SendBufferSizeSocketOption, ReceiveBufferSizeSocketOption: those of the UDP
-        socket, which all connections of a server share. The socket must be bound, connecting or
-        connected.
-    \endlist
-
-    Other options are ignored with a warning.
-*/
-void KcpSocket::setSocketOption(QAbstractSocket::SocketOption option, const QVariant &value)
-{
-    switch (option) {
-    case QAbstractSocket::LowDelayOption:
-        d->configuration.setAckNoDelay(value.toInt() != 0);
-        d->applyLiveConfiguration();
-        return;
-    case QAbstractSocket::KeepAliveOption: {
-        using namespace std::chrono_literals;
-        if (value.toInt() == 0)
-            d->configuration.setKeepAliveInterval(0ms);
-        else if (d->configuration.keepAliveInterval() == 0ms)
-            d->configuration.setKeepAliveInterval(10s);
-        d->applyLiveConfiguration();
-        return;
-    }
-    case QAbstractSocket::TypeOfServiceOption:
-    case QAbstractSocket::SendBufferSizeSocketOption:
-    case QAbstractSocket::ReceiveBufferSizeSocketOption:
-        if (isValid()) {
-            d->driver->channel()->setSocketOption(option, value);
-            return;
-        }
-        qCWarning(lcKcp,
-                  "KcpSocket::setSocketOption(): option %d needs a socket that is bound, "
-                  "connecting or connected",
-                  int(option));
-        return;
-    default:
-        qCWarning(lcKcp, "KcpSocket::setSocketOption(): option %d is not supported", int(option));
-    }
-}
-
-/*!
-    Returns the value of \a option; an invalid variant when it is not supported or there is no UDP
-    socket.
-
-    \sa setSocketOption()
-*/
-QVariant KcpSocket::socketOption(QAbstractSocket::SocketOption option)
-{
-    switch (option) {
-    case QAbstractSocket::LowDelayOption:
-        return d->configuration.ackNoDelay() ? 1 : 0;
-    case QAbstractSocket::KeepAliveOption:
-        return d->configuration.keepAliveInterval().count() > 0 ? 1 : 0;
-    case QAbstractSocket::TypeOfServiceOption:
-    case QAbstractSocket::SendBufferSizeSocketOption:
-    case QAbstractSocket::ReceiveBufferSizeSocketOption:
-        return isValid() ? d->driver->channel()->socketOption(option) : QVariant();
-    default:
-        return QVariant();
-    }
 }
 
 #include "moc_kcpsocket.cpp"

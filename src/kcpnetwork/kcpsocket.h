@@ -24,6 +24,18 @@ class KcpWriter;
 class Q_KCPNETWORK_EXPORT KcpSocket : public QIODevice
 {
     Q_OBJECT
+    Q_PROPERTY(QAbstractSocket::SocketState state READ state NOTIFY stateChanged)
+    Q_PROPERTY(QAbstractSocket::SocketError error READ error NOTIFY errorOccurred)
+    Q_PROPERTY(QString errorString READ errorString NOTIFY errorOccurred)
+    Q_PROPERTY(KcpSocket::CloseReason closeReason READ closeReason NOTIFY stateChanged)
+    Q_PROPERTY(quint32 closeCode READ closeCode NOTIFY stateChanged)
+    Q_PROPERTY(QString closeText READ closeText NOTIFY stateChanged)
+    Q_PROPERTY(QString peerName READ peerName NOTIFY stateChanged)
+    Q_PROPERTY(KcpConfiguration configuration READ configuration WRITE setConfiguration)
+    Q_PROPERTY(qint64 readBufferSize READ readBufferSize WRITE setReadBufferSize)
+    Q_PROPERTY(qint64 writeBufferLimit READ writeBufferLimit WRITE setWriteBufferLimit)
+    Q_PROPERTY(KcpStatistics statistics READ statistics NOTIFY statisticsChanged)
+    Q_PROPERTY(int statisticsInterval READ statisticsInterval WRITE setStatisticsInterval)
 public:
     enum CloseReason {
         NotClosed,
@@ -79,6 +91,8 @@ public:
     KcpConfiguration configuration() const;
     bool setConfiguration(const KcpConfiguration &configuration);
     KcpStatistics statistics() const;
+    int statisticsInterval() const;
+    void setStatisticsInterval(int msecs);
 
     void setSocketOption(QAbstractSocket::SocketOption option, const QVariant &value);
     QVariant socketOption(QAbstractSocket::SocketOption option);
@@ -124,15 +138,19 @@ Q_SIGNALS:
     void errorOccurred(QAbstractSocket::SocketError error);
     void datagramReceived(const QByteArray &payload);
     void peerAddressChanged();
+    void statisticsChanged();
 
 protected:
     bool event(QEvent *event) override;
+    void connectNotify(const QMetaMethod &signal) override;
     qint64 readData(char *data, qint64 maxSize) override;
     qint64 readLineData(char *data, qint64 maxSize) override;
     qint64 skipData(qint64 maxSize) override;
     qint64 writeData(const char *data, qint64 size) override;
 
 private:
+    bool isStatisticsListenedTo() const;
+
     Q_DISABLE_COPY_MOVE(KcpSocket)
     friend class KcpSocketPrivate;
     friend class KcpServerPrivate;

@@ -7,6 +7,7 @@
 #include "kcppresence_p.h"
 #include "kcpsocket.h"
 #include "kcpstatistics.h"
+#include "kcpstatisticsnotifier_p.h"
 #include "kcpwriterqueue_p.h"
 
 #include <QtCore/qpointer.h>
@@ -35,6 +36,8 @@ public:
         quint16 localPort = 0;
         std::shared_ptr<KcpWriterQueue> writers; // of this connection
         KcpWriterQueue::Batch written; // by them
+        std::unique_ptr<KcpStatisticsNotifier> notifier; // when there was a listener
+        int statisticsInterval = KcpStatisticsNotifier::DefaultInterval;
     };
 
     // For functions that emit: whether the socket is still there afterwards, and at the same thing.
@@ -59,6 +62,7 @@ public:
     const QObject *handlerObject() const override { return q; }
     void handleParting() override;
 
+    void handleStatisticsListener(); // there is one, or was when this was posted
     void handleThreadChange();
     void handleMoved(); // the first that happens in the new thread
     void reportParting();
@@ -93,6 +97,7 @@ public:
     void proceed(Step step); // with it and those that follow
     Step take(Step step); // returns the next one
 
+    bool closeDevice(); // emits; false when the socket is gone or busy with something else then
     void startConnecting(const QList<QHostAddress> &addresses);
     void failConnecting(QAbstractSocket::SocketError code, const QString &text);
     bool beginConnect(QIODevice::OpenMode mode);

@@ -8,7 +8,7 @@
 #include "kcplogging_p.h"
 #include "kcpstatistics_p.h"
 
-#include <QtCore/qscopedvaluerollback.h>
+#include <QtCore/qobject.h>
 
 #include <utility>
 #include <vector>
@@ -149,10 +149,24 @@ bool KcpSocketPrivate::beginConnect(QIODevice::OpenMode mode)
     closeCode = 0;
     pendingClose = false;
     keepsAddresses = false;
-    if (q->isOpen())
-        q->QIODevice::close();
+    if (!closeDevice())
+        return false;
     q->QIODevice::open(mode | QIODevice::Unbuffered);
     error = QAbstractSocket::UnknownSocketError;
+    return true;
+}
+
+// QIODevice::close() goes on with a device that was deleted in a slot of aboutToClose().
+bool KcpSocketPrivate::closeDevice()
+{
+    if (!q->isOpen())
+        return true;
+    const Guard guard(this);
+    Q_EMIT q->aboutToClose();
+    if (!guard.isUnchanged())
+        return false;
+    const QSignalBlocker blocker(q);
+    q->QIODevice::close();
     return true;
 }
 
@@ -203,6 +217,8 @@ void KcpSocketPrivate::closeIfWanted()
 
 void KcpSocketPrivate::handleSessionEvent(const kcpnet::Event &event)
 {
+    if (extra && extra->notifier)
+        extra->notifier->noteActivity();
     using Type = kcpnet::Event::Type;
     switch (event.type) {
     case Type::Connected:

@@ -27,6 +27,8 @@ bool KcpSocket::event(QEvent *event)
         d->handleMoved();
     else if (event->type() == partedEvent)
         d->reportParting();
+    else if (event->type() == KcpStatisticsNotifier::listenerEvent())
+        d->handleStatisticsListener();
     else if (event->type() == KcpWriterQueue::wakeEvent())
         d->takeFromWriters();
     else
@@ -47,6 +49,8 @@ void KcpSocketPrivate::handleThreadChange()
     emittingBytesWritten = false;
     if (connector)
         connector->pauseTimer();
+    if (extra && extra->notifier)
+        extra->notifier->stop();
     QCoreApplication::postEvent(q, new QEvent(movedEvent));
 }
 
@@ -54,6 +58,8 @@ void KcpSocketPrivate::handleMoved()
 {
     if (connector)
         connector->resumeTimer();
+    if (extra && extra->notifier)
+        extra->notifier->noteActivity();
     takeFromWriters();
     const Guard guard(this);
     if (resumeAt != Step::None)
