@@ -117,7 +117,10 @@ def main():
             rows = tshark.rows(capture, FIELDS, "-o", "udp.try_heuristic_first:TRUE")
         protocols = {row["_ws.col.Protocol"] for row in rows}
         assert protocols == ({"KCP"} if options else {"QtKcp", "KCP"}), protocols
-        assert not any(row["_ws.expert.message"] for row in rows), "something is marked"
+        # Wireshark takes some free ports for those of traceroute.
+        marks = {row["_ws.expert.message"] for row in rows
+                 if not row["_ws.expert.message"].startswith("Possible traceroute")}
+        assert marks == {""}, marks
         check_segments(rows, server_port, content)
         if not options:
             check_native(rows, server_port)
