@@ -1,75 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Endpoints that speak bare KCP with each other, and with hand-made segments of strangers.
-#include "testnetwork.h"
-
-#include <kcp/wire.h>
+// Endpoints that speak bare KCP with each other: connecting, data, closing, liveness.
+#include "plainpair.h"
 
 #include <QtTest/QtTest>
 
 using namespace kcpnet;
 using Type = Event::Type;
-
-namespace {
-
-SessionConfig plainConfig()
-{
-    SessionConfig config;
-    config.profile = Profile::PlainKcp;
-    config.engine.nodelay = 1;
-    config.engine.interval = 10ms;
-    config.engine.fastResend = 2;
-    config.engine.congestionControl = kcp::CongestionControl::Off;
-    return config;
-}
-
-AcceptConfig plainServer()
-{
-    AcceptConfig config;
-    config.profiles = static_cast<std::uint8_t>(Profile::PlainKcp);
-    config.session = plainConfig();
-    return config;
-}
-
-// Written by hand: the product's encoder is not asked.
-std::vector<std::uint8_t> segment(std::uint32_t conv, std::uint8_t cmd, std::uint32_t sn,
-                                  std::uint32_t una, std::string_view data = {})
-{
-    std::vector<std::uint8_t> bytes;
-    const auto u32 = [&bytes](std::size_t value) {
-        for (int i = 0; i < 4; ++i)
-            bytes.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
-    };
-    u32(conv);
-    bytes.push_back(cmd);
-    bytes.push_back(0); // frg
-    bytes.push_back(128); // wnd
-    bytes.push_back(0);
-    u32(5); // ts
-    u32(sn);
-    u32(una);
-    u32(data.size());
-    bytes.insert(bytes.end(), data.begin(), data.end());
-    return bytes;
-}
-
-constexpr std::uint8_t Push = 81;
-constexpr std::uint8_t Wask = 83;
-constexpr std::uint8_t Wins = 84;
-
-struct Pair
-{
-    explicit Pair(kcp::Instant start = kcp::instantFromMicroseconds(1000000)) : network(start)
-    {
-        (*server).setAcceptConfig(plainServer());
-    }
-
-    TestNetwork network;
-    Node &server = network.add(address(1, 7000));
-    Node &client = network.add(address(2, 40000));
-    Node &stranger = network.add(address(3, 50000)); // raw datagrams only
-};
-
-} // namespace
 
 class tst_EndpointPlain : public QObject
 {
@@ -99,27 +35,15 @@ private Q_SLOTS:
     void deadLink();
     void pathSilent();
     void releasedSessionDiscards();
-    void statelessAnswerToWask();
-    void noSessionForImplausibleSegments();
-    void acceptLimits();
-    void perAddressLimit();
-    void pendingLimit();
-    void profileMustBeAllowed();
-    void tombstone();
-    void amplificationLimit();
-    void smallRequestLargeAnswer();
-    void replyRateIsBounded();
     void standstill();
-    void fairTurns();
     void readableForNewBytes();
     void writtenCounts();
-    void idsAreNotReused();
     void idleEndpointDoesNotWake();
 };
 
 void tst_EndpointPlain::connectsWithoutData()
 {
-    Pair p;
+    PlainPair p;
     const SessionId id = p.client.connectTo(p.server, plainConfig());
     QVERIFY(!id.isNull());
     QVERIFY(p.client->session(id)->state() == Session::State::Connecting);
@@ -134,7 +58,7 @@ void tst_EndpointPlain::connectsWithoutData()
 
 void tst_EndpointPlain::connectWithoutReply()
 {
-    Pair p;
+    PlainPair p;
     SessionConfig config = plainConfig();
     config.connectWithoutReply = true;
     p.client.connectTo(p.server, config);
@@ -145,7 +69,7 @@ void tst_EndpointPlain::connectWithoutReply()
 
 void tst_EndpointPlain::connectTimeout()
 {
-    Pair p;
+    PlainPair p;
     p.network.filter = [](const TestNetwork::Packet &) { return false; };
     std::vector<kcp::Instant> asked;
     p.network.filter = [&](const TestNetwork::Packet &packet) {
@@ -167,7 +91,7 @@ void tst_EndpointPlain::connectTimeout()
 
 void tst_EndpointPlain::refusedWhileConnectingOnly()
 {
-    Pair p;
+    PlainPair p;
     const SessionId id = p.client.connectTo(p.server, plainConfig());
     p.client->handleUnreachable(p.network.now, { {}, address(9, 1) }); // someone else
     p.network.settle();
@@ -186,7 +110,7 @@ void tst_EndpointPlain::refusedWhileConnectingOnly()
 
 void tst_EndpointPlain::echo()
 {
-    Pair p;
+    PlainPair p;
     p.server.onEvent = [&](const Event &event) {
         if (event.type == Type::Readable)
             p.server->write(event.session, view(p.server.text(event.session)));
@@ -203,7 +127,7 @@ void tst_EndpointPlain::echo()
 
 void tst_EndpointPlain::echoOverBadNetwork()
 {
-    Pair p;
+    PlainPair p;
     p.network.loss = 0.1;
     p.network.jitter = 30ms;
     p.network.duplication = 0.05;
@@ -227,7 +151,7 @@ void tst_EndpointPlain::echoOverBadNetwork()
 void tst_EndpointPlain::wrapOfTime()
 {
     // Half a second before the 32-bit milliseconds wrap.
-    Pair p(kcp::instantFromMicroseconds((std::int64_t(1) << 32) * 1000 - 500000));
+    PlainPair p(kcp::instantFromMicroseconds((std::int64_t(1) << 32) * 1000 - 500000));
     SessionConfig config = plainConfig();
     config.keepAliveInterval = 300ms;
     config.idleTimeout = 1s;
@@ -244,7 +168,7 @@ void tst_EndpointPlain::wrapOfTime()
 
 void tst_EndpointPlain::messages()
 {
-    Pair p;
+    PlainPair p;
     AcceptConfig accept = plainServer();
     accept.session.mode = Mode::Message;
     p.server->setAcceptConfig(accept);
@@ -265,7 +189,7 @@ void tst_EndpointPlain::messages()
 
 void tst_EndpointPlain::oversizedMessageIsRefused()
 {
-    Pair p;
+    PlainPair p;
     SessionConfig config = plainConfig();
     config.mode = Mode::Message;
     const SessionId id = p.client.connectTo(p.server, config);
@@ -279,7 +203,7 @@ void tst_EndpointPlain::oversizedMessageIsRefused()
 
 void tst_EndpointPlain::gracefulCloseDelivers()
 {
-    Pair p;
+    PlainPair p;
     p.network.loss = 0.3;
     const std::string data(50000, 'x');
     const SessionId id = p.client.connectTo(p.server, plainConfig());
@@ -297,7 +221,7 @@ void tst_EndpointPlain::gracefulCloseDelivers()
 
 void tst_EndpointPlain::closeWithNothingWritten()
 {
-    Pair p;
+    PlainPair p;
     const SessionId id = p.client.connectTo(p.server, plainConfig());
     p.client->close(p.network.now, id);
     p.network.settle();
@@ -306,7 +230,7 @@ void tst_EndpointPlain::closeWithNothingWritten()
 
 void tst_EndpointPlain::closeOfSilentPeerEnds()
 {
-    Pair p;
+    PlainPair p;
     const SessionId id = p.client.connectTo(p.server, plainConfig());
     p.network.run(100ms);
     p.network.filter = [](const TestNetwork::Packet &) { return false; };
@@ -320,7 +244,7 @@ void tst_EndpointPlain::closeOfSilentPeerEnds()
 
 void tst_EndpointPlain::abortSaysNothing()
 {
-    Pair p;
+    PlainPair p;
     const SessionId id = p.client.connectTo(p.server, plainConfig());
     p.network.run(100ms);
     p.network.captured.clear();
@@ -333,7 +257,7 @@ void tst_EndpointPlain::abortSaysNothing()
 
 void tst_EndpointPlain::keepAliveOnlyWhenSilent()
 {
-    Pair p;
+    PlainPair p;
     SessionConfig config = plainConfig();
     config.keepAliveInterval = 10s;
     config.idleTimeout = 30s;
@@ -356,7 +280,7 @@ void tst_EndpointPlain::keepAliveOnlyWhenSilent()
 
 void tst_EndpointPlain::idleTimeout()
 {
-    Pair p;
+    PlainPair p;
     SessionConfig config = plainConfig();
     config.idleTimeout = 30s;
     config.keepAliveInterval = 10s;
@@ -380,7 +304,7 @@ void tst_EndpointPlain::idleTimeout()
 
 void tst_EndpointPlain::deadLink()
 {
-    Pair p;
+    PlainPair p;
     SessionConfig config = plainConfig();
     config.engine.deadLink = 5;
     const SessionId id = p.client.connectTo(p.server, config);
@@ -393,7 +317,7 @@ void tst_EndpointPlain::deadLink()
 
 void tst_EndpointPlain::pathSilent()
 {
-    Pair p;
+    PlainPair p;
     SessionConfig config = plainConfig();
     config.keepAliveInterval = 10s;
     config.idleTimeout = 30s;
@@ -408,7 +332,7 @@ void tst_EndpointPlain::pathSilent()
 
 void tst_EndpointPlain::releasedSessionDiscards()
 {
-    Pair p;
+    PlainPair p;
     const SessionId id = p.client.connectTo(p.server, plainConfig());
     p.client->write(id, view("x"));
     p.network.run(200ms);
@@ -422,210 +346,9 @@ void tst_EndpointPlain::releasedSessionDiscards()
     QVERIFY(p.server->isIdle());
 }
 
-void tst_EndpointPlain::statelessAnswerToWask()
-{
-    Pair p;
-    p.network.send(p.stranger.where, p.server.where, segment(77, Wask, 0, 0));
-    p.network.run(1s);
-    QCOMPARE(p.network.captured.size(), std::size_t(2));
-    const std::vector<std::uint8_t> &reply = p.network.captured[1].data;
-    QCOMPARE(reply.size(), std::size_t(24));
-    QCOMPARE(int(reply[0]), 77);
-    QCOMPARE(int(reply[4]), int(Wins));
-    QCOMPARE(reply[6] + 256 * reply[7], 128);
-    QCOMPARE(p.server->sessionCount(), 0U);
-    // One that has received something belongs to a session that is gone: silence, so that its
-    // keepalive fails.
-    p.network.send(p.stranger.where, p.server.where, segment(78, Wask, 0, 3));
-    p.network.run(1s);
-    QCOMPARE(p.network.captured.size(), std::size_t(3));
-}
-
-void tst_EndpointPlain::noSessionForImplausibleSegments()
-{
-    Pair p;
-    const auto send = [&](std::vector<std::uint8_t> data) {
-        p.network.send(p.stranger.where, p.server.where, std::move(data));
-    };
-    send(segment(1, Push, 128, 0, "x")); // beyond the window
-    send(segment(2, Push, 0xffffffff, 0, "x"));
-    send(segment(3, Push, 0, 1, "x")); // acknowledges what nobody sent
-    send(segment(4, 82, 0, 0)); // ACK
-    send(segment(5, Wins, 0, 0));
-    send(std::vector<std::uint8_t>(100, 0));
-    send({});
-    std::vector<std::uint8_t> cut = segment(6, Push, 0, 0, "x");
-    cut.pop_back();
-    send(cut);
-    p.network.run(1s);
-    QCOMPARE(p.server->sessionCount(), 0U);
-    QCOMPARE(p.network.captured.size(), std::size_t(8)); // no answer
-    QCOMPARE(p.server->stats().malformedIn, 3U);
-    QCOMPARE(p.server->stats().unknownConversationIn, 5U);
-}
-
-void tst_EndpointPlain::acceptLimits()
-{
-    Pair p;
-    AcceptConfig accept = plainServer();
-    accept.maximumConnections = 3;
-    p.server->setAcceptConfig(accept);
-    for (std::uint32_t conv = 1; conv <= 10; ++conv)
-        p.network.send(p.stranger.where, p.server.where, segment(conv, Push, 0, 0, "x"));
-    p.network.run(100ms);
-    QCOMPARE(p.server->sessionCount(), 3U);
-    QCOMPARE(p.server->stats().refused, 7U);
-    // Room again.
-    p.server->abort(p.network.now, p.server.accepted());
-    p.network.send(p.stranger.where, p.server.where, segment(10, Push, 0, 0, "x"));
-    p.network.run(100ms);
-    QCOMPARE(p.server->sessionCount(), 3U);
-    QCOMPARE(p.server.count(Type::Accepted), 4);
-    // Nobody, for as long as the server pauses; who is in stays.
-    accept.accepting = false;
-    accept.maximumConnections = 100;
-    p.server->setAcceptConfig(accept);
-    p.network.send(p.stranger.where, p.server.where, segment(11, Push, 0, 0, "x"));
-    p.network.run(100ms);
-    QCOMPARE(p.server->sessionCount(), 3U);
-}
-
-void tst_EndpointPlain::perAddressLimit()
-{
-    Pair p;
-    AcceptConfig accept = plainServer();
-    accept.maximumConnectionsPerAddress = 2;
-    p.server->setAcceptConfig(accept);
-    for (std::uint16_t port = 1; port <= 5; ++port) {
-        p.network.send(address(3, port), p.server.where, segment(1, Push, 0, 0, "x"));
-        p.network.send(address(4, port), p.server.where, segment(1, Push, 0, 0, "x"));
-    }
-    p.network.run(100ms);
-    QCOMPARE(p.server->sessionCount(), 4U);
-}
-
-void tst_EndpointPlain::pendingLimit()
-{
-    Pair p;
-    AcceptConfig accept = plainServer();
-    accept.maximumPending = 2;
-    p.server->setAcceptConfig(accept);
-    p.server.takes = false;
-    for (std::uint32_t conv = 1; conv <= 5; ++conv)
-        p.network.send(p.stranger.where, p.server.where, segment(conv, Push, 0, 0, "x"));
-    p.network.run(100ms);
-    QCOMPARE(p.server->pendingCount(), 2U);
-    p.server->take(p.server.accepted(0));
-    p.server->take(p.server.accepted(0)); // twice is once
-    QCOMPARE(p.server->pendingCount(), 1U);
-    p.server->abort(p.network.now, p.server.accepted(1)); // gone while pending
-    QCOMPARE(p.server->pendingCount(), 0U);
-    p.network.send(p.stranger.where, p.server.where, segment(9, Push, 0, 0, "x"));
-    p.network.run(100ms);
-    QCOMPARE(p.server->pendingCount(), 1U);
-}
-
-void tst_EndpointPlain::profileMustBeAllowed()
-{
-    Pair p;
-    AcceptConfig accept = plainServer();
-    accept.profiles = static_cast<std::uint8_t>(Profile::Native);
-    p.server->setAcceptConfig(accept);
-    p.network.send(p.stranger.where, p.server.where, segment(1, Push, 0, 0, "x"));
-    p.network.send(p.stranger.where, p.server.where, segment(1, Wask, 0, 0));
-    p.network.run(100ms);
-    QCOMPARE(p.server->sessionCount(), 0U);
-}
-
-void tst_EndpointPlain::tombstone()
-{
-    Pair p;
-    p.network.send(p.stranger.where, p.server.where, segment(1, Push, 0, 0, "x"));
-    p.network.run(100ms);
-    p.server->abort(p.network.now, p.server.accepted());
-    p.network.run(100ms);
-    p.network.send(p.stranger.where, p.server.where, segment(1, Push, 1, 0, "late"));
-    p.network.send(p.stranger.where, p.server.where, segment(1, Push, 0, 0, "late"));
-    p.network.run(25s);
-    QCOMPARE(p.server->sessionCount(), 0U);
-    QCOMPARE(p.server.count(Type::Accepted), 1);
-    p.network.run(6s);
-    p.network.send(p.stranger.where, p.server.where, segment(1, Push, 0, 0, "new"));
-    p.network.run(1s);
-    QCOMPARE(p.server.count(Type::Accepted), 2);
-}
-
-void tst_EndpointPlain::amplificationLimit()
-{
-    Pair p;
-    p.server.onEvent = [&](const Event &event) {
-        if (event.type == Type::Accepted)
-            p.server->write(event.session, view(std::string(100000, 'a')));
-    };
-    std::size_t in = 0;
-    std::size_t out = 0;
-    p.network.filter = [&](const TestNetwork::Packet &packet) {
-        (packet.to == p.server.where ? in : out) += packet.data.size();
-        return true;
-    };
-    p.network.send(p.stranger.where, p.server.where, segment(1, Push, 0, 0, std::string(600, 'q')));
-    p.network.run(9s);
-    QVERIFY(out > in);
-    QVERIFY(out <= 3 * in);
-    const std::size_t before = out;
-    // More bytes in, more bytes out.
-    p.network.send(p.stranger.where, p.server.where,
-                   segment(1, Push, 1, 0, std::string(1400, 'q')));
-    p.network.run(500ms);
-    QVERIFY(out > before);
-    QVERIFY(out <= 3 * in);
-    // An acknowledgement proves the address.
-    p.network.send(p.stranger.where, p.server.where, segment(1, 82, 0, 0));
-    p.network.run(5s);
-    QVERIFY(out > 3 * in);
-}
-
-void tst_EndpointPlain::smallRequestLargeAnswer()
-{
-    Pair p;
-    p.server.onEvent = [&](const Event &event) {
-        if (event.type == Type::Accepted)
-            p.server->write(event.session, view(std::string(10000, 'a')));
-    };
-    SessionConfig config = plainConfig();
-    config.connectWithoutReply = true;
-    const SessionId id = p.client.connectTo(p.server, config);
-    p.client->write(id, view("?"));
-    const kcp::Instant start = p.network.now;
-    QVERIFY(p.network.run(1s, [&] { return p.client.text(id).size() == 10000; }));
-    QVERIFY(p.network.now - start == 100ms); // one round trip more, for the proof
-}
-
-void tst_EndpointPlain::replyRateIsBounded()
-{
-    Pair p;
-    p.network.capture = false;
-    std::vector<std::uint8_t> buffer(2000);
-    Path path;
-    std::size_t replies = 0;
-    // 100,000 strangers in one second.
-    for (std::uint32_t i = 0; i < 100000; ++i) {
-        p.network.now += 10us;
-        p.server->handleDatagram(p.network.now,
-                                 { p.server.where, Address::fromIPv4(i * 2654435761U, 1000) },
-                                 segment(i, Wask, 0, 0));
-        while (p.server->pollTransmit(p.network.now, buffer, path))
-            ++replies;
-    }
-    QVERIFY(replies >= 5000);
-    QVERIFY(replies <= 6001);
-    QCOMPARE(p.server->stats().repliesSuppressed, 100000U - replies);
-    QCOMPARE(p.server->sessionCount(), 0U);
-}
-
 void tst_EndpointPlain::standstill()
 {
-    Pair p;
+    PlainPair p;
     SessionConfig config = plainConfig();
     config.idleTimeout = 5s;
     config.keepAliveInterval = 2s;
@@ -645,33 +368,9 @@ void tst_EndpointPlain::standstill()
     QVERIFY(p.client.closedWith(CloseReason::IdleTimeout, id));
 }
 
-void tst_EndpointPlain::fairTurns()
-{
-    Pair p;
-    SessionConfig config = plainConfig();
-    config.engine.sendWindow = 1000;
-    const SessionId a = p.client.connectTo(p.server, config);
-    const SessionId b = p.client.connectTo(p.server, config);
-    p.network.run(200ms);
-    p.client->write(a, view(std::string(1376 * 100, 'a')));
-    p.client->write(b, view(std::string(1376 * 100, 'b')));
-    std::vector<std::uint8_t> buffer(p.client->maximumTransmitSize());
-    Path path;
-    std::vector<std::pair<char, int>> runs;
-    while (const std::size_t size = p.client->pollTransmit(p.network.now, buffer, path)) {
-        const char who = static_cast<char>(buffer[size - 1]);
-        if (runs.empty() || runs.back().first != who)
-            runs.push_back({ who, 0 });
-        ++runs.back().second;
-    }
-    const std::vector<std::pair<char, int>> expected{ { 'a', 46 }, { 'b', 46 }, { 'a', 46 },
-                                                      { 'b', 46 }, { 'a', 8 },  { 'b', 8 } };
-    QVERIFY(runs == expected);
-}
-
 void tst_EndpointPlain::readableForNewBytes()
 {
-    Pair p;
+    PlainPair p;
     p.server.reads = false;
     const SessionId id = p.client.connectTo(p.server, plainConfig());
     for (int i = 0; i < 5; ++i) {
@@ -690,7 +389,7 @@ void tst_EndpointPlain::readableForNewBytes()
 
 void tst_EndpointPlain::writtenCounts()
 {
-    Pair p;
+    PlainPair p;
     const SessionId id = p.client.connectTo(p.server, plainConfig());
     p.network.loss = 0.2;
     std::uint64_t written = 0;
@@ -703,28 +402,9 @@ void tst_EndpointPlain::writtenCounts()
     QVERIFY(p.client.count(Type::Acknowledged) > 0);
 }
 
-void tst_EndpointPlain::idsAreNotReused()
-{
-    Pair p;
-    const SessionId first = p.client.connectTo(p.server, plainConfig());
-    p.client->abort(p.network.now, first);
-    p.client->release(p.network.now, first);
-    const SessionId second = p.client.connectTo(p.server, plainConfig());
-    QCOMPARE(second.index, first.index);
-    QVERIFY(!(second == first));
-    QVERIFY(!p.client->write(first, view("x")));
-    QVERIFY(p.client->session(first) == nullptr);
-    // One conversation id, one session.
-    const std::uint32_t conv = p.client->session(second)->conversation();
-    QVERIFY(p.client.connectTo(p.server, plainConfig(), conv).isNull());
-    SessionConfig impossible = plainConfig();
-    impossible.engine.mtu = 1;
-    QVERIFY(p.client.connectTo(p.server, impossible).isNull());
-}
-
 void tst_EndpointPlain::idleEndpointDoesNotWake()
 {
-    Pair p;
+    PlainPair p;
     const SessionId id = p.client.connectTo(p.server, plainConfig());
     p.client->write(id, view("x"));
     p.network.run(1s);

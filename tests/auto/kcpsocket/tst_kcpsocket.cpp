@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
+// What KcpSocket has beyond QTcpSocket, or with plain KCP; what both do is in ../compliance.
 #include <QtKcpNetwork/KcpConfiguration>
 #include <QtKcpNetwork/KcpServer>
 #include <QtKcpNetwork/KcpSocket>
 #include <QtKcpNetwork/KcpStatistics>
 
-#include <QtCore/qdatastream.h>
 #include <QtCore/qpointer.h>
 #include <QtCore/qthread.h>
 #include <QtNetwork/qudpsocket.h>
@@ -116,7 +116,6 @@ private Q_SLOTS:
     void echo_data() { addProfiles(); }
     void echo();
     void echoWithoutBatching();
-    void connectByName();
     void hostNotFound();
     void plainWithNothingToWrite();
     void connectWithoutReply();
@@ -125,29 +124,10 @@ private Q_SLOTS:
     void silentPort();
     void bind();
     void bindFails();
-    void connectTwiceWarns();
-    void openCloseOpenClose();
-    void connectDisconnectConnectDisconnect();
     void disconnectDelivers_data() { addProfiles(); }
     void disconnectDelivers();
-    void disconnectWhileConnecting();
-    void disconnectWhileLookingUp();
-    void abortWhileLookingUp();
     void abortiveClose();
     void closeDropsWhatWasReceived();
-    void suddenRemoteDisconnect();
-    void readLine();
-    void readChunks();
-    void partialRead();
-    void unget();
-    void peek();
-    void transactions();
-    void atEnd();
-    void readAllAfterClose();
-    void zeroAndMinusOneReturns();
-    void writeInClosedStates();
-    void increaseReadBufferSize();
-    void recursiveReadyRead();
     void bytesWrittenAddsUp();
     void moveToThread();
     void socketOptions();
@@ -215,26 +195,6 @@ void tst_KcpSocket::echoWithoutBatching()
     connect(&socket, &KcpSocket::readyRead, &socket, [&] { received += socket.readAll(); });
     QTRY_COMPARE_WITH_TIMEOUT(received.size(), sent.size(), 20000);
     QVERIFY(received == sent);
-}
-
-void tst_KcpSocket::connectByName()
-{
-    // "localhost" has an IPv6 address on most machines, where nobody listens then.
-    EchoServer server(KcpConfiguration::Native);
-    QVERIFY(server.listen(localHost));
-    KcpSocket socket;
-    QSignalSpy found(&socket, &KcpSocket::hostFound);
-    QSignalSpy states(&socket, &KcpSocket::stateChanged);
-    socket.connectToHost(QStringLiteral("localhost"), server.serverPort());
-    QCOMPARE(socket.state(), QAbstractSocket::HostLookupState);
-    QCOMPARE(socket.write("early"), 5);
-    QCOMPARE(socket.bytesToWrite(), 5);
-    QTRY_COMPARE(socket.bytesAvailable(), 5);
-    QCOMPARE(found.count(), 1);
-    QCOMPARE(states.count(), 3);
-    QCOMPARE(socket.peerName(), QStringLiteral("localhost"));
-    QCOMPARE(socket.peerAddress(), localHost);
-    QCOMPARE(server.accepted, 1);
 }
 
 void tst_KcpSocket::hostNotFound()
@@ -346,55 +306,6 @@ void tst_KcpSocket::bindFails()
     QVERIFY(!socket.bind(localHost));
 }
 
-void tst_KcpSocket::connectTwiceWarns()
-{
-    EchoServer server(KcpConfiguration::Native);
-    QVERIFY(server.listen(localHost));
-    KcpSocket socket;
-    socket.connectToHost(localHost, server.serverPort());
-    QTest::ignoreMessage(QtWarningMsg,
-                         "KcpSocket::connectToHost() called when already looking up or "
-                         "connecting/connected to \"127.0.0.1\"");
-    socket.connectToHost(localHost, server.serverPort());
-}
-
-void tst_KcpSocket::openCloseOpenClose()
-{
-    EchoServer server(KcpConfiguration::Native);
-    QVERIFY(server.listen(localHost));
-    KcpSocket socket;
-    for (int i = 0; i < 3; ++i) {
-        QVERIFY(!socket.isOpen());
-        socket.connectToHost(localHost, server.serverPort());
-        QVERIFY(socket.isOpen());
-        QVERIFY(socket.isReadable() && socket.isWritable());
-        QTRY_COMPARE(socket.state(), QAbstractSocket::ConnectedState);
-        socket.close();
-        QVERIFY(!socket.isOpen());
-        QTRY_COMPARE(socket.state(), QAbstractSocket::UnconnectedState);
-    }
-}
-
-void tst_KcpSocket::connectDisconnectConnectDisconnect()
-{
-    EchoServer server(KcpConfiguration::Native);
-    QVERIFY(server.listen(localHost));
-    KcpSocket socket;
-    for (int i = 0; i < 3; ++i) {
-        socket.connectToHost(localHost, server.serverPort());
-        QTRY_COMPARE(socket.state(), QAbstractSocket::ConnectedState);
-        QVERIFY(socket.localPort() != 0);
-        socket.write("round " + QByteArray::number(i));
-        QTRY_COMPARE(socket.bytesAvailable(), 7);
-        QCOMPARE(socket.readAll(), "round " + QByteArray::number(i));
-        socket.disconnectFromHost();
-        QTRY_COMPARE(socket.state(), QAbstractSocket::UnconnectedState);
-        QCOMPARE(socket.localPort(), quint16(0));
-        QCOMPARE(socket.peerPort(), quint16(0));
-    }
-    QCOMPARE(server.accepted, 3);
-}
-
 void tst_KcpSocket::disconnectDelivers()
 {
     QFETCH(KcpConfiguration::Profile, profile);
@@ -413,50 +324,6 @@ void tst_KcpSocket::disconnectDelivers()
     QVERIFY(received == sent);
     if (profile == KcpConfiguration::Native) // plain KCP knows no close
         QTRY_COMPARE(pair.peer->state(), QAbstractSocket::UnconnectedState);
-}
-
-void tst_KcpSocket::disconnectWhileConnecting()
-{
-    EchoServer server(KcpConfiguration::Native);
-    QVERIFY(server.listen(localHost));
-    KcpSocket socket;
-    QSignalSpy connectedSpy(&socket, &KcpSocket::connected);
-    QSignalSpy disconnectedSpy(&socket, &KcpSocket::disconnected);
-    socket.connectToHost(localHost, server.serverPort());
-    socket.write("delivered all the same");
-    socket.disconnectFromHost();
-    QCOMPARE(socket.state(), QAbstractSocket::ConnectingState);
-    QTRY_COMPARE(disconnectedSpy.count(), 1);
-    QCOMPARE(connectedSpy.count(), 1);
-    QCOMPARE(server.accepted, 1);
-    QCOMPARE(socket.closeReason(), KcpSocket::LocalClose);
-}
-
-void tst_KcpSocket::disconnectWhileLookingUp()
-{
-    EchoServer server(KcpConfiguration::Native);
-    QVERIFY(server.listen(localHost));
-    KcpSocket socket;
-    QSignalSpy disconnectedSpy(&socket, &KcpSocket::disconnected);
-    socket.connectToHost(QStringLiteral("localhost"), server.serverPort());
-    socket.disconnectFromHost();
-    QTRY_COMPARE(disconnectedSpy.count(), 1);
-    QCOMPARE(socket.state(), QAbstractSocket::UnconnectedState);
-}
-
-void tst_KcpSocket::abortWhileLookingUp()
-{
-    KcpSocket socket;
-    QSignalSpy errors(&socket, &KcpSocket::errorOccurred);
-    socket.connectToHost(QStringLiteral("localhost"), 9);
-    socket.abort();
-    QCOMPARE(socket.state(), QAbstractSocket::UnconnectedState);
-    QVERIFY(!socket.isOpen());
-    EchoServer server(KcpConfiguration::Native);
-    QVERIFY(server.listen(localHost));
-    socket.connectToHost(localHost, server.serverPort());
-    QTRY_COMPARE(socket.state(), QAbstractSocket::ConnectedState);
-    QCOMPARE(errors.count(), 0); // the lookup's result came to nobody
 }
 
 void tst_KcpSocket::abortiveClose()
@@ -481,211 +348,6 @@ void tst_KcpSocket::closeDropsWhatWasReceived()
     QCOMPARE(pair.client.bytesAvailable(), 0);
     QTRY_COMPARE(pair.client.state(), QAbstractSocket::UnconnectedState);
     QCOMPARE(pair.peer->readAll(), QByteArray("still delivered"));
-}
-
-void tst_KcpSocket::suddenRemoteDisconnect()
-{
-    Pair pair{ KcpConfiguration() };
-    QVERIFY(pair.connect());
-    QSignalSpy finished(&pair.client, &KcpSocket::readChannelFinished);
-    QSignalSpy errors(&pair.client, &KcpSocket::errorOccurred);
-    pair.peer->write("goodbye");
-    pair.peer.reset();
-    QTRY_COMPARE(finished.count(), 1);
-    QCOMPARE(errors.count(), 1);
-    QCOMPARE(pair.client.readAll(), QByteArray("goodbye"));
-}
-
-void tst_KcpSocket::readLine()
-{
-    Pair pair{ KcpConfiguration() };
-    QVERIFY(pair.connect());
-    pair.peer->write("one\ntwo\nthree without an end");
-    QTRY_COMPARE(pair.client.bytesAvailable(), 29 - 1);
-    QVERIFY(pair.client.canReadLine());
-    QCOMPARE(pair.client.readLine(), QByteArray("one\n"));
-    QCOMPARE(pair.client.readLine(3), QByteArray("tw"));
-    QCOMPARE(pair.client.readLine(), QByteArray("o\n"));
-    QVERIFY(!pair.client.canReadLine());
-    QCOMPARE(pair.client.readLine(), QByteArray("three without an end"));
-    QCOMPARE(pair.client.readLine(), QByteArray());
-}
-
-void tst_KcpSocket::readChunks()
-{
-    EchoServer server(KcpConfiguration::Native);
-    QVERIFY(server.listen(localHost));
-    KcpSocket socket;
-    socket.connectToHost(localHost, server.serverPort());
-    const QByteArray sent = pattern(500000);
-    socket.write(sent);
-    QByteArray received;
-    connect(&socket, &KcpSocket::readyRead, &socket, [&] {
-        for (int size = 1; socket.bytesAvailable() > 0; size = size * 3 % 1009 + 1)
-            received += socket.read(size);
-    });
-    QTRY_COMPARE_WITH_TIMEOUT(received.size(), sent.size(), 20000);
-    QVERIFY(received == sent);
-}
-
-void tst_KcpSocket::partialRead()
-{
-    Pair pair{ KcpConfiguration() };
-    QVERIFY(pair.connect());
-    pair.peer->write("0123456789");
-    QTRY_COMPARE(pair.client.bytesAvailable(), 10);
-    char buffer[4];
-    QCOMPARE(pair.client.read(buffer, 4), 4);
-    QCOMPARE(QByteArray(buffer, 4), QByteArray("0123"));
-    QCOMPARE(pair.client.bytesAvailable(), 6);
-    QCOMPARE(pair.client.skip(2), 2);
-    QCOMPARE(pair.client.read(100), QByteArray("6789"));
-    QCOMPARE(pair.client.bytesAvailable(), 0);
-}
-
-void tst_KcpSocket::unget()
-{
-    Pair pair{ KcpConfiguration() };
-    QVERIFY(pair.connect());
-    pair.peer->write("bc\n");
-    QTRY_COMPARE(pair.client.bytesAvailable(), 3);
-    pair.client.ungetChar('a');
-    QCOMPARE(pair.client.bytesAvailable(), 4);
-    QVERIFY(pair.client.canReadLine());
-    QCOMPARE(pair.client.readLine(), QByteArray("abc\n"));
-}
-
-void tst_KcpSocket::peek()
-{
-    Pair pair{ KcpConfiguration() };
-    QVERIFY(pair.connect());
-    const QByteArray sent = pattern(5000) + "\nrest";
-    pair.peer->write(sent);
-    QTRY_COMPARE(pair.client.bytesAvailable(), sent.size());
-    QCOMPARE(pair.client.peek(10), sent.left(10));
-    QCOMPARE(pair.client.peek(sent.size() + 10), sent);
-    QCOMPARE(pair.client.bytesAvailable(), sent.size());
-    QCOMPARE(pair.client.readAll(), sent);
-}
-
-void tst_KcpSocket::transactions()
-{
-    Pair pair{ KcpConfiguration() };
-    QVERIFY(pair.connect());
-    QDataStream out(pair.peer.get());
-    out << QStringLiteral("complete") << 42;
-    QTRY_VERIFY(pair.client.bytesAvailable() > 20);
-    QDataStream in(&pair.client);
-    QString text;
-    int number = 0;
-    double missing = 0;
-    in.startTransaction();
-    in >> text >> number >> missing;
-    QVERIFY(!in.commitTransaction());
-    out << 1.5;
-    QTRY_COMPARE(pair.client.bytesAvailable(), 20 + 4 + 8);
-    in.startTransaction();
-    in >> text >> number >> missing;
-    QVERIFY(in.commitTransaction());
-    QCOMPARE(text, QStringLiteral("complete"));
-    QCOMPARE(number, 42);
-    QCOMPARE(missing, 1.5);
-    QCOMPARE(pair.client.bytesAvailable(), 0);
-}
-
-void tst_KcpSocket::atEnd()
-{
-    Pair pair{ KcpConfiguration() };
-    QVERIFY(pair.connect());
-    QVERIFY(pair.client.atEnd());
-    pair.peer->write("ab");
-    QTRY_COMPARE(pair.client.bytesAvailable(), 2);
-    QVERIFY(!pair.client.atEnd());
-    pair.client.readAll();
-    QVERIFY(pair.client.atEnd());
-}
-
-void tst_KcpSocket::readAllAfterClose()
-{
-    Pair pair{ KcpConfiguration() };
-    QVERIFY(pair.connect());
-    pair.peer->write("text");
-    QTRY_COMPARE(pair.client.bytesAvailable(), 4);
-    pair.client.close();
-    QTest::ignoreMessage(QtWarningMsg, "QIODevice::read (KcpSocket): device not open");
-    QCOMPARE(pair.client.readAll(), QByteArray());
-}
-
-void tst_KcpSocket::zeroAndMinusOneReturns()
-{
-    Pair pair{ KcpConfiguration() };
-    QVERIFY(pair.connect());
-    char buffer[8];
-    QCOMPARE(pair.client.write(buffer, 0), 0);
-    QCOMPARE(pair.client.read(buffer, 0), 0);
-    QCOMPARE(pair.client.readLine(buffer, sizeof buffer), 0);
-    QCOMPARE(pair.client.read(buffer, sizeof buffer), 0);
-    QCOMPARE(pair.client.bytesAvailable(), 0);
-    pair.client.close();
-    QTRY_COMPARE(pair.client.state(), QAbstractSocket::UnconnectedState);
-    for (const char *function : { "write", "read", "readLine" }) {
-        QTest::ignoreMessage(QtWarningMsg,
-                             "QIODevice::" + QByteArray(function)
-                                     + " (KcpSocket): device not open");
-    }
-    QCOMPARE(pair.client.write("x", 1), -1);
-    QCOMPARE(pair.client.read(buffer, 1), -1);
-    QCOMPARE(pair.client.readLine(buffer, 2), -1);
-}
-
-void tst_KcpSocket::writeInClosedStates()
-{
-    Pair pair{ KcpConfiguration() };
-    QVERIFY(pair.connect());
-    pair.peer->disconnectFromHost();
-    QCOMPARE(pair.peer->write("too late"), -1);
-    QTRY_COMPARE(pair.client.state(), QAbstractSocket::UnconnectedState);
-    QVERIFY(pair.client.isOpen());
-    QCOMPARE(pair.client.write("too late"), -1);
-    QVERIFY(!pair.client.errorString().isEmpty());
-}
-
-void tst_KcpSocket::increaseReadBufferSize()
-{
-    Pair pair{ KcpConfiguration() };
-    QVERIFY(pair.connect());
-    pair.client.setReadBufferSize(4000);
-    QCOMPARE(pair.client.readBufferSize(), 4000);
-    const QByteArray sent = pattern(400000);
-    pair.peer->write(sent);
-    QTRY_VERIFY(pair.client.bytesAvailable() >= 4000);
-    QTRY_VERIFY(pair.peer->bytesToWrite() > 0); // the window is closed
-    pair.client.setReadBufferSize(0);
-    QTRY_COMPARE(pair.client.bytesAvailable(), sent.size());
-    QVERIFY(pair.client.readAll() == sent);
-}
-
-void tst_KcpSocket::recursiveReadyRead()
-{
-    Pair pair{ KcpConfiguration() };
-    QVERIFY(pair.connect());
-    int depth = 0;
-    int deepest = 0;
-    QByteArray received;
-    connect(&pair.client, &KcpSocket::readyRead, this, [&] {
-        deepest = qMax(deepest, ++depth);
-        received += pair.client.readAll();
-        if (received == "a") {
-            pair.peer->write("b");
-            pair.peer->flush();
-            pair.client.waitForReadyRead(5000);
-            received += pair.client.readAll();
-        }
-        --depth;
-    });
-    pair.peer->write("a");
-    QTRY_COMPARE(received, QByteArray("ab"));
-    QCOMPARE(deepest, 1);
 }
 
 void tst_KcpSocket::bytesWrittenAddsUp()
