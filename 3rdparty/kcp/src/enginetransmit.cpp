@@ -14,6 +14,8 @@ namespace {
 // begins with 5 s, and stalls for that long when the one WINS is lost.
 constexpr Duration ShortestProbeDelay = 200ms;
 constexpr Duration LongestProbeDelay = 5s;
+// Data that may leave before ACKs do: what a system call or two carry.
+constexpr std::size_t MaximumBytesBeforeAcks = 32 * 1024;
 // The news of an opened window is repeated with twice the time each; then the peer's probes do.
 constexpr Duration LongestTellDelay = LongestProbeDelay;
 
@@ -39,7 +41,7 @@ std::size_t Engine::transmit(Instant now, MutableBytes buffer, bool sendsData)
     // What is larger than the MTU (see setMtu()) has a datagram to itself.
     std::size_t limit = buffer.size();
     std::size_t size = 0;
-    if (m_control != 0) [[unlikely]] {
+    if (m_control != 0 && !(sendsData && acksRideBehind())) [[unlikely]] {
         size = writeControl(now, buffer, header, sendsData);
         if (size > 0)
             limit = std::min<std::size_t>(limit, m_config.mtu);
@@ -66,6 +68,15 @@ std::size_t Engine::transmit(Instant now, MutableBytes buffer, bool sendsData)
     m_stats.datagramsOut += size > 0;
     m_stats.bytesOut += size;
     return size;
+}
+
+// A full segment leaves no room for an ACK. When a shorter one follows soon, the ACK goes with that:
+// alone in front it would be a datagram more, and end the batch of equal ones.
+bool Engine::acksRideBehind() const
+{
+    return m_control == SendsAcks && !m_send.hasLost()
+            && 2 * HeaderSize + m_send.nextLength() > m_config.mtu
+            && m_send.unsentBytes() <= MaximumBytesBeforeAcks;
 }
 
 bool Engine::fitsIntoWindow(std::uint32_t length) const

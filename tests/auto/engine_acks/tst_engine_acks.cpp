@@ -23,6 +23,7 @@ private Q_SLOTS:
     void segmentsAreNotSplit();
     void acksFillDatagramsOfTheMtu();
     void dataRidesWithAcks();
+    void acksRideBehindFullSegments();
     void delayedAcks();
     void delayedAcksRideWithData();
     void delayedAcksSwitchedOff();
@@ -169,10 +170,10 @@ void tst_EngineAcks::segmentsAreNotSplit()
     Script s(config, start);
     const Bytes data = pattern(76 + 70);
     s.engine().send(data);
-    s.in(0, push(0, "x")); // the ACK takes 24 bytes: a full segment does not fit behind it
-    s.out(0, ack(0));
+    s.in(0, push(0, "x")); // the ACK takes 24 bytes: neither segment leaves room for it
     s.out(0, push(0, Bytes(data.begin(), data.begin() + 76)));
     s.out(0, push(1, Bytes(data.begin() + 76, data.end())));
+    s.out(0, ack(0));
     VERIFY_SCRIPT(s);
 }
 
@@ -210,6 +211,45 @@ void tst_EngineAcks::dataRidesWithAcks()
     s.receives("x");
     s.receives("answer");
     s.quiet(1000);
+    VERIFY_SCRIPT(s);
+}
+
+// A full segment leaves no room for an ACK: it goes with the shorter one that follows, or alone when
+// none does, or when too much would go before it.
+void tst_EngineAcks::acksRideBehindFullSegments()
+{
+    QFETCH_GLOBAL(Start, start);
+    kcp::Config config = plain();
+    config.stream = true;
+    config.sendWindow = 256;
+    config.congestionControl = kcp::CongestionControl::Off;
+    Script s(config, start);
+    const std::string full(s.engine().mss(), 'f');
+    s.engine().send(bytesOf(full + full + "tail"));
+    s.in(0, push(0, "x"));
+    s.out(0, push(0, full).withUna(1));
+    s.out(0, push(1, full).withUna(1));
+    s.out(0, { ack(0).withUna(1), push(2, "tail").withUna(1) });
+    s.in(10, ack(2).withUna(3));
+    s.quiet(10);
+
+    s.engine().send(bytesOf(full));
+    s.in(20, push(1, "y").withUna(3));
+    s.out(20, push(3, full).withUna(2));
+    s.out(20, ack(1).withUna(2));
+    s.in(30, ack(3).withUna(4));
+    s.quiet(30);
+
+    std::string much;
+    while (much.size() <= 32 * 1024)
+        much += full;
+    s.engine().send(bytesOf(much));
+    s.in(40, push(2, "z").withUna(4));
+    s.out(40, ack(2).withUna(3));
+    for (std::uint32_t sn = 4; sn < 4 + much.size() / full.size(); ++sn)
+        s.out(40, push(sn, full).withUna(3));
+    for (const char *message : { "x", "y", "z" })
+        s.receives(message);
     VERIFY_SCRIPT(s);
 }
 

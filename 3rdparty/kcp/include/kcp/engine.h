@@ -261,6 +261,7 @@ private:
         return m_control != 0
                 && (m_control != SendsAcks || !m_config.acksAreDelayed || now >= m_ackDeadline);
     }
+    bool acksRideBehind() const;
     // Nothing more may leave now: notes what holds the rest back, and arms the probe while that is
     // the peer's closed window.
     void finishTransmit(Instant now)
