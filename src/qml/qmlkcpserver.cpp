@@ -35,6 +35,7 @@ QmlKcpServer::QmlKcpServer(QObject *parent) : QObject(parent)
     connect(&m_server, &KcpServer::newConnection, this, &QmlKcpServer::handleConnections);
     connect(&m_server, &KcpServer::acceptError, this,
             [this] { Q_EMIT errorOccurred(m_server.errorString()); });
+    connect(&m_server, &KcpServer::statisticsChanged, this, &QmlKcpServer::statisticsChanged);
     // Connections are taken at once; that more of them come in one batch is no reason to refuse any.
     m_server.setMaxPendingConnections(m_server.maxConnections());
     applyPreset();
@@ -64,6 +65,8 @@ void QmlKcpServer::scheduleUpdate()
     m_serverPort = 0;
     if (alive)
         m_listening = false;
+    if (alive)
+        Q_EMIT statisticsChanged();
     if (!alive || !m_active || std::exchange(m_updateScheduled, true))
         return;
     QMetaObject::invokeMethod(this, &QmlKcpServer::update, Qt::QueuedConnection);

@@ -30,6 +30,8 @@ class QmlKcpServer : public QObject, public QQmlParserStatus
                        FINAL)
     Q_PROPERTY(QString errorString READ errorString NOTIFY errorStringChanged BINDABLE
                        bindableErrorString FINAL)
+    Q_PROPERTY(int connectionCount READ connectionCount NOTIFY statisticsChanged FINAL)
+    Q_PROPERTY(QmlKcpStatistics statistics READ statistics NOTIFY statisticsChanged FINAL)
 public:
     explicit QmlKcpServer(QObject *parent = nullptr);
     ~QmlKcpServer() override;
@@ -59,6 +61,9 @@ public:
     QString errorString() const { return m_errorString; }
     QBindable<QString> bindableErrorString() const { return &m_errorString; }
 
+    int connectionCount() const { return m_server.connectionCount(); }
+    QmlKcpStatistics statistics() const { return QmlKcpStatistics(m_server.statistics()); }
+
     void classBegin() override { m_complete = false; }
     void componentComplete() override;
 
@@ -70,6 +75,7 @@ Q_SIGNALS:
     void listeningChanged();
     void serverPortChanged();
     void errorStringChanged();
+    void statisticsChanged();
 
     void clientConnected(QmlKcpSocket *client);
     void errorOccurred(const QString &message);

@@ -2,7 +2,6 @@
 #include "qmlkcpsocket_p.h"
 #include "qmlkcpmessage_p.h"
 
-#include <QtCore/qcoreevent.h>
 #include <QtCore/qmetaobject.h>
 #include <QtNetwork/qhostaddress.h>
 #include <QtQml/qqmlinfo.h>
@@ -11,9 +10,6 @@
 #include <utility>
 
 namespace {
-
-// How often statisticsChanged() is emitted at most while data moves.
-constexpr int StatisticsPeriod = 200; // milliseconds
 
 const char *statusName(QmlKcpSocket::Status status)
 {
@@ -151,8 +147,8 @@ void QmlKcpSocket::adopt(KcpSocket *socket)
     connect(socket, &KcpSocket::errorOccurred, this, &QmlKcpSocket::handleError);
     connect(socket, &KcpSocket::disconnected, this, &QmlKcpSocket::handleDisconnected);
     connect(socket, &KcpSocket::readyRead, this, &QmlKcpSocket::deliverMessages);
-    connect(socket, &KcpSocket::bytesWritten, this, &QmlKcpSocket::noteTraffic);
     connect(socket, &KcpSocket::datagramReceived, this, &QmlKcpSocket::handleDatagram);
+    connect(socket, &KcpSocket::statisticsChanged, this, &QmlKcpSocket::statisticsChanged);
 }
 
 void QmlKcpSocket::closeConnection()
@@ -176,7 +172,6 @@ void QmlKcpSocket::releaseSocket()
     if (!m_socket)
         return;
     m_lastStatistics = m_socket->statistics();
-    m_statisticsTimer.stop();
     m_socket->disconnect(this);
     m_socket->deleteLater();
     m_socket = nullptr;
@@ -240,7 +235,6 @@ void QmlKcpSocket::handleDisconnected()
 
 void QmlKcpSocket::deliverMessages()
 {
-    noteTraffic();
     const QPointer<QmlKcpSocket> alive(this);
     const QPointer<KcpSocket> socket = m_socket;
     // bounded by the receive window: nothing arrives while we are here
@@ -255,26 +249,8 @@ void QmlKcpSocket::deliverMessages()
 
 void QmlKcpSocket::handleDatagram(const QByteArray &payload)
 {
-    noteTraffic();
     if (m_status == Open)
         Q_EMIT datagramReceived(toVariant(payload));
-}
-
-// A timer runs only while data moves: an idle socket wakes nobody.
-void QmlKcpSocket::noteTraffic()
-{
-    if (!m_statisticsTimer.isActive())
-        m_statisticsTimer.start(StatisticsPeriod, this);
-}
-
-void QmlKcpSocket::timerEvent(QTimerEvent *event)
-{
-    if (event->timerId() != m_statisticsTimer.timerId()) {
-        QObject::timerEvent(event);
-        return;
-    }
-    m_statisticsTimer.stop();
-    Q_EMIT statisticsChanged();
 }
 
 // --- messages ---------------------------------------------------------------------------------

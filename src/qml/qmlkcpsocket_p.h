@@ -7,7 +7,6 @@
 #include <QtKcpNetwork/kcpconfiguration.h>
 #include <QtKcpNetwork/kcpsocket.h>
 
-#include <QtCore/qbasictimer.h>
 #include <QtCore/qobject.h>
 #include <QtCore/qpointer.h>
 #include <QtCore/qproperty.h>
@@ -111,9 +110,6 @@ Q_SIGNALS:
     void datagramReceived(const QVariant &payload);
     void errorOccurred(const QString &message);
 
-protected:
-    void timerEvent(QTimerEvent *event) override;
-
 private:
     void watchProperties();
     void applyActive();
@@ -130,7 +126,6 @@ private:
     void handleError();
     void handleDisconnected();
     void handleDatagram(const QByteArray &payload);
-    void noteTraffic();
 
     void end(Status status, const QString &message);
     void fail(const QString &message);
@@ -139,7 +134,6 @@ private:
 
     QPointer<KcpSocket> m_socket;
     KcpStatistics m_lastStatistics;
-    QBasicTimer m_statisticsTimer;
     bool m_complete = true;
     bool m_accepted = false;
     bool m_wasConnected = false;

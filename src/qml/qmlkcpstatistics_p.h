@@ -34,6 +34,8 @@ class QmlKcpStatistics
     Q_PROPERTY(int peerWindow READ peerWindow FINAL)
     Q_PROPERTY(double bytesInFlight READ bytesInFlight FINAL)
     Q_PROPERTY(double bytesQueued READ bytesQueued FINAL)
+    Q_PROPERTY(double connectionsAccepted READ connectionsAccepted FINAL)
+    Q_PROPERTY(double connectionsRefused READ connectionsRefused FINAL)
 public:
     QmlKcpStatistics() = default;
     explicit QmlKcpStatistics(const KcpStatistics &statistics) : m_statistics(statistics) { }
@@ -61,6 +63,8 @@ public:
     int peerWindow() const { return m_statistics.peerWindow(); }
     double bytesInFlight() const { return double(m_statistics.bytesInFlight()); }
     double bytesQueued() const { return double(m_statistics.bytesQueued()); }
+    double connectionsAccepted() const { return double(m_statistics.connectionsAccepted()); }
+    double connectionsRefused() const { return double(m_statistics.connectionsRefused()); }
 
 private:
     static double milliseconds(std::chrono::microseconds time)

@@ -39,6 +39,8 @@ Item {
         readonly property real rtt: socket.statistics.smoothedRtt
         property int sentChanges: 0
         onSentChanged: ++view.sentChanges
+        readonly property int clients: server.connectionCount
+        readonly property real serverReceived: server.statistics.bytesReceived
     }
 
     TestCase {
@@ -110,12 +112,16 @@ Item {
             tryVerify(() => view.rtt > 0)
             verify(view.received > 0)
             verify(view.sentChanges < 50, "throttled, but changed " + view.sentChanges + " times")
+            tryVerify(() => view.clients === 1)
+            tryVerify(() => view.serverReceived > 200000)
+            verify(server.statistics.connectionsAccepted >= 1)
             verify(socket.statistics.lossRate >= 0)
             verify(socket.statistics.segmentsSent > 100)
             // those of the last connection stay
             top.wanted = false
             tryVerify(() => socket.status === KcpSocket.Closed)
             verify(socket.statistics.bytesSent > 200000)
+            compare(view.clients, 0)
         }
     }
 

@@ -146,6 +146,21 @@ TestCase {
         tryCompare(socket, "status", KcpSocket.Open)
     }
 
+    function test_openWhileClosing() {
+        const peer = createTemporaryObject(cppPeers, test)
+        const socket = createTemporaryObject(sockets, test, { port: peer.port, active: true })
+        tryCompare(socket, "status", KcpSocket.Open)
+        verify(socket.sendMessage("A"))
+        socket.close()
+        socket.open()
+        compare(socket.status, KcpSocket.Connecting)
+        tryCompare(socket, "status", KcpSocket.Open)
+        tryCompare(peer, "connectionCount", 2)
+        tryCompare(peer, "received", "41") // what was sent before has arrived all the same
+        compare(socket.events, ["Connecting", "Open", "connected", "Closing", "Closed",
+                                "disconnected", "Connecting", "Open", "connected"])
+    }
+
     function test_closeWhileConnecting() {
         const peer = createTemporaryObject(cppPeers, test)
         const socket = createTemporaryObject(sockets, test, { port: 1, active: true })
