@@ -22,25 +22,33 @@ struct Peer
     explicit Peer(const Options &o) : options(o), sink(o), echoes(o), buffer(Largest) { }
 
     // Reading until there is nothing costs one system call a datagram; asking
-    // hasPendingDatagrams() first costs two.
+    // hasPendingDatagrams() first costs two, asking for the sender five allocations.
     template <typename Handler>
     void readAll(Handler handler)
     {
         qint64 size = 0;
-        while ((size = socket.readDatagram(buffer.data(), Largest, &sender, &senderPort)) >= 0)
+        while ((size = socket.readDatagram(buffer.data(), Largest)) >= 0)
             handler(buffer.data(), size);
     }
 
+    void answerAll()
+    {
+        qint64 size = 0;
+        while ((size = socket.readDatagram(buffer.data(), Largest, &sender, &senderPort)) >= 0)
+            socket.writeDatagram(buffer.data(), size, sender, senderPort);
+    }
+
+    // The clients are connected: the kernel need not look for the route of each datagram.
     void burst()
     {
         for (int i = 0; i < Burst; ++i)
-            socket.writeDatagram(Pattern::at(0), options.mtu, server, options.port);
+            socket.write(Pattern::at(0), options.mtu);
     }
 
     void sendEchoes()
     {
         for (std::uint32_t i = echoes.wanted(); i > 0; --i) {
-            socket.writeDatagram(echoes.message(), qint64(options.message), server, options.port);
+            socket.write(echoes.message(), qint64(options.message));
             echoes.sent();
         }
     }
@@ -50,7 +58,6 @@ struct Peer
     Sink sink;
     Echoes echoes;
     std::vector<char> buffer;
-    const QHostAddress server{ QHostAddress::LocalHost };
     QHostAddress sender;
     quint16 senderPort = 0;
 };
@@ -62,7 +69,10 @@ int udpMain(const Options &options)
     Peer peer(options);
     QTimer sending;
     peer.socket.setProxy(QNetworkProxy::NoProxy);
-    if (!peer.socket.bind(QHostAddress::LocalHost))
+    const bool serves = options.role == Role::Sink || options.role == Role::EchoServer;
+    if (!serves)
+        peer.socket.connectToHost(QHostAddress(QHostAddress::LocalHost), options.port);
+    else if (!peer.socket.bind(QHostAddress::LocalHost))
         return 1;
     peer.socket.setSocketOption(QAbstractSocket::ReceiveBufferSizeSocketOption, SocketBuffer);
     const auto whenReadable = [&](auto slot) {
@@ -82,11 +92,7 @@ int udpMain(const Options &options)
         sending.start(0);
         break;
     case Role::EchoServer:
-        whenReadable([&] {
-            peer.readAll([&](const char *data, qint64 size) {
-                peer.socket.writeDatagram(data, size, peer.sender, peer.senderPort);
-            });
-        });
+        whenReadable([&] { peer.answerAll(); });
         announce(peer.socket.localPort());
         break;
     case Role::EchoClient:
