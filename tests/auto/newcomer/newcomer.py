@@ -28,6 +28,8 @@ import time
 
 MARKED = re.compile(r"\\omit (\w+): (.*?) \\endomit\s*\\(?:bad)?code\n(.*?)\\endcode", re.S)
 PREFIX = "$HOME/qtkcpnetwork"
+# A compiler cache is no part of what the page says, and does not change it.
+KEPT = re.compile(r"PATH|CCACHE_.*|CMAKE_C(XX)?_COMPILER_LAUNCHER")
 START_TIME = 20  # seconds until a program has said its first word
 
 
@@ -50,9 +52,7 @@ class Newcomer:
         home = os.path.join(folder, "home")
         os.makedirs(self.place)
         os.makedirs(home)
-        kept = ("PATH", "LD_PRELOAD", "CCACHE_DIR", "CMAKE_C_COMPILER_LAUNCHER",
-                "CMAKE_CXX_COMPILER_LAUNCHER")
-        self.environment = {name: os.environ[name] for name in kept if name in os.environ}
+        self.environment = {name: value for name, value in os.environ.items() if KEPT.fullmatch(name)}
         self.environment |= {"HOME": home, "LC_ALL": "C.UTF-8"}
         self.background = None
         self.said = ""
