@@ -74,8 +74,8 @@ void Bubble::layOutSystem(int width)
     const QRectF bounds = metrics.boundingRect(QRectF(0, 0, available, 1e4),
                                                Qt::AlignHCenter | Qt::TextWordWrap, m_message.text);
     const QSizeF size(std::ceil(bounds.width()) + 2 * PaddingX, std::ceil(bounds.height()) + 6);
-    m_bubble = QRectF(QPointF((width - size.width()) / 2, Spacing), size);
-    m_height = int(m_bubble.bottom()) + Spacing / 2;
+    m_bubble = QRectF(QPointF((width - size.width()) / 2, Spacing / 2.0), size);
+    m_height = int(m_bubble.bottom()) + 2;
 }
 
 static qreal maximumContentWidth(int width)
@@ -130,7 +130,9 @@ void Bubble::layOutFile(int width)
             || m_message.transfer.state == FileTransfers::Queued;
     const qreal rowHeight = qMax(4.5 * Spacing, metrics.height() + small.height());
     m_action = possibleAction(m_message);
-    const qreal actionHeight = small.height() + Spacing;
+    // With nothing to do the time stands beside the size.
+    const bool isShort = !isRunning && m_action == None;
+    const qreal actionHeight = isShort ? 0 : small.height() + Spacing;
     place(contentWidth, pictureHeight + rowHeight + (isRunning ? 1.5 * Spacing : 0) + actionHeight,
           width);
 
@@ -151,8 +153,13 @@ void Bubble::layOutFile(int width)
         m_progress = QRectF(m_content.left(), y + Spacing, m_content.width(), 4);
         y += 1.5 * Spacing;
     }
-    m_footnote = QRectF(m_content.right() - small.horizontalAdvance(footnote()), y + Spacing,
-                        small.horizontalAdvance(footnote()), small.height());
+    const qreal footnoteWidth = small.horizontalAdvance(footnote());
+    m_footnote =
+            QRectF(m_content.right() - footnoteWidth, y + Spacing, footnoteWidth, small.height());
+    if (isShort) {
+        m_footnote.moveBottom(m_fileStatus.bottom());
+        m_fileStatus.setRight(m_footnote.left() - Spacing);
+    }
     if (m_action != None) {
         m_actionRect = QRectF(m_content.left(), y + Spacing,
                               small.horizontalAdvance(actionText(m_action)), small.height());

@@ -45,7 +45,7 @@ ChatPage::ChatPage(ChatClient *client, QWidget *parent)
     auto *column = new QVBoxLayout;
     column->setSpacing(0);
     auto *top = new QVBoxLayout;
-    top->setContentsMargins(2 * Spacing, Spacing, 2 * Spacing, 0);
+    top->setContentsMargins(2 * Spacing, Spacing, 2 * Spacing, Spacing);
     top->setSpacing(Spacing);
     top->addWidget(makeBanner());
     top->addWidget(m_badNetwork);
@@ -157,7 +157,7 @@ QWidget *ChatPage::makeInput()
 {
     auto *area = new QWidget;
     auto *layout = new QVBoxLayout(area);
-    layout->setContentsMargins(2 * Spacing, Spacing / 2, 2 * Spacing, 1.5 * Spacing);
+    layout->setContentsMargins(2 * Spacing, Spacing, 2 * Spacing, 1.5 * Spacing);
     layout->setSpacing(Spacing / 2);
     m_typing = new QLabel;
     m_typing->setObjectName(u"typingLabel"_s);
@@ -181,6 +181,8 @@ QWidget *ChatPage::makeInput()
     m_input->setPlaceholderText(tr("Write a message"));
     m_input->setAccessibleName(tr("Message"));
     m_sendButton = makeButton("sendButton", tr("Send"));
+    m_attachButton->setFixedSize(36, 36);
+    m_sendButton->setFixedSize(36, 36); // a circle
     row->addWidget(m_attachButton, 0, Qt::AlignBottom);
     row->addWidget(m_input, 1, Qt::AlignVCenter);
     row->addWidget(m_sendButton, 0, Qt::AlignBottom);
@@ -285,7 +287,7 @@ void ChatPage::showPeople()
 {
     const QList<ChatClient::Person> people = m_client->people();
     m_people->setPeople(people, m_client->ownId());
-    m_subtitle->setText(people.isEmpty() ? QString() : tr("%1 here").arg(people.size()));
+    m_subtitle->setText(people.isEmpty() ? tr("Not connected") : tr("%1 here").arg(people.size()));
     QStringList typing;
     for (const ChatClient::Person &person : people) {
         if (person.isTyping)

@@ -91,7 +91,7 @@ void PeoplePanel::setPeople(const QList<ChatClient::Person> &people, quint32 own
             return a.id == ownId;
         return a.name.localeAwareCompare(b.name) < 0;
     });
-    m_title->setText(tr("People: %1").arg(people.size()));
+    m_title->setText(people.isEmpty() ? QString() : tr("People: %1").arg(people.size()));
     while (m_list->count() > sorted.size())
         delete m_list->takeItem(m_list->count() - 1);
     while (m_list->count() < sorted.size())

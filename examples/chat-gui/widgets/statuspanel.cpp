@@ -74,7 +74,8 @@ void StatusPanel::show(const ChatClient &client)
     for (QLabel *label : { m_rtt, m_loss, m_bytes })
         label->setVisible(isOnline);
     const QLocale locale;
-    m_rtt->setText(tr("%1 ms").arg(locale.toString(counters.rtt, 'f', counters.rtt < 10 ? 1 : 0)));
+    m_rtt->setText(
+            tr("RTT %1 ms").arg(locale.toString(counters.rtt, 'f', counters.rtt < 10 ? 1 : 0)));
     m_loss->setText(tr("loss %1 %").arg(locale.toString(counters.loss * 100, 'f', 1)));
     m_bytes->setText(u"↑ %1  ↓ %2"_s.arg(Words::size(qint64(counters.bytesSent)),
                                          Words::size(qint64(counters.bytesReceived))));

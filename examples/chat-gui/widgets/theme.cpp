@@ -94,13 +94,14 @@ QString styleSheetOf(const Theme &theme)
         QToolButton:hover { background: @hover; }
         QToolButton:focus { border-color: @accentText; }
         QToolButton:checked { background: @hover; }
-        QToolButton#sendButton { background: @accent; border-radius: 18px; padding: 8px; }
+        QToolButton#sendButton { background: @accent; border-radius: 18px; padding: 0; }
         QToolButton#sendButton:focus { border: 1px solid @text; }
         QToolButton#sendButton:disabled { background: @border; }
         QToolTip { background: @surface; color: @text; border: 1px solid @border; padding: 4px; }
         QMenu { background: @surface; color: @text; border: 1px solid @border; padding: 4px; }
         QMenu::item { padding: 6px 20px; border-radius: 6px; }
         QMenu::item:selected { background: @hover; }
+        QSlider { min-height: 20px; }
         QSlider::groove:horizontal { height: 4px; border-radius: 2px; background: @border; }
         QSlider::sub-page:horizontal { height: 4px; border-radius: 2px; background: @accent; }
         QSlider::handle:horizontal { width: 16px; height: 16px; margin: -6px 0;

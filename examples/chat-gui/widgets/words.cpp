@@ -4,6 +4,8 @@
 #include <QtCore/QDateTime>
 #include <QtCore/QLocale>
 
+using namespace Qt::StringLiterals;
+
 QString Words::ending(const ChatClient::Ending &ending)
 {
     switch (ending.reason) {
@@ -96,6 +98,8 @@ QString Words::size(qint64 bytes)
 QString Words::time(qint64 millisecondsSinceEpoch)
 {
     const QDateTime time = QDateTime::fromMSecsSinceEpoch(millisecondsSinceEpoch);
-    // Somebody else's clock; the day is of no interest within a chat.
-    return QLocale().toString(time.time(), QLocale::ShortFormat);
+    // Somebody else's clock; day and seconds are of no interest within a chat.
+    QString format = QLocale().timeFormat(QLocale::ShortFormat);
+    format.remove(u":ss"_s);
+    return QLocale().toString(time.time(), format);
 }

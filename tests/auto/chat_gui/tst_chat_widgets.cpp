@@ -13,6 +13,7 @@
 #include <QtCore/QDataStream>
 #include <QtCore/QSettings>
 #include <QtCore/QTemporaryDir>
+#include <QtCore/QTranslator>
 #include <QtGui/QPainter>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
@@ -46,6 +47,7 @@ private Q_SLOTS:
     void bombs();
     void minimumSize();
     void hostileWords();
+    void translations();
 
 private:
     QTemporaryDir m_folder;
@@ -415,6 +417,20 @@ void tst_ChatWidgets::hostileWords()
     transfer.done = 1;
     transfer.state = FileTransfers::Running;
     QCOMPARE(Words::transfer(transfer), u"1 bytes of 5.0 MB"_s);
+}
+
+void tst_ChatWidgets::translations()
+{
+#ifdef CHAT_HAS_TRANSLATIONS
+    for (const auto &[language, expected] : { std::pair(u"de_AT"_s, u"%1 ist gegangen"_s),
+                                              std::pair(u"zh_CN"_s, u"%1 离开了聊天"_s) }) {
+        QTranslator translator;
+        QVERIFY(translator.load(QLocale(language), u"chat"_s, u"_"_s, u":/i18n"_s));
+        QCOMPARE(translator.translate("Words", "%1 left"), expected);
+    }
+#else
+    QSKIP("Built without Qt's LinguistTools");
+#endif
 }
 
 int main(int argc, char *argv[])
