@@ -2,6 +2,13 @@
 // Many connections, connections that are not wanted, and what classes derived from a server do.
 #include "compliance.h"
 
+#ifdef Q_OS_UNIX
+#  include <sys/resource.h>
+
+#  include <fcntl.h>
+#  include <unistd.h>
+#endif
+
 using namespace compliance;
 
 static constexpr char group[] = "server";
@@ -228,6 +235,71 @@ SCENARIO(overriddenQueue)
     QTRY_VERIFY(isConnected(second));
     QVERIFY(!base.hasPendingConnections());
 }
+
+#ifdef Q_OS_UNIX
+namespace {
+
+// While it lives, the process cannot open descriptors.
+class NoDescriptors
+{
+public:
+    NoDescriptors()
+    {
+        ::getrlimit(RLIMIT_NOFILE, &m_before);
+        const int next = ::open("/dev/null", O_RDONLY);
+        ::close(next);
+        rlimit none = m_before;
+        none.rlim_cur = rlim_t(next);
+        ::setrlimit(RLIMIT_NOFILE, &none);
+    }
+    ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &m_before); }
+    Q_DISABLE_COPY_MOVE(NoDescriptors)
+
+private:
+    rlimit m_before{};
+};
+
+class RefusingKcpServer : public KcpServer
+{
+protected:
+    KcpSocket *createSocket(QObject *) override { return nullptr; }
+};
+
+} // namespace
+
+// Accepting takes a descriptor for each TCP connection, and may fail for want of one.
+SCENARIO(acceptError)
+{
+    typename Net::Server server;
+    QVERIFY(server.listen(localHost));
+    QSignalSpy errors(&server, &Net::Server::acceptError);
+    QSignalSpy newConnection(&server, &Net::Server::newConnection);
+    typename Net::Socket client;
+    client.connectToHost(localHost, server.serverPort());
+    {
+        const NoDescriptors noDescriptors;
+        if (differs<Net>("There is no descriptor for each connection")) {
+            QTRY_COMPARE(newConnection.count(), 1);
+            QCOMPARE(errors.count(), 0);
+        } else {
+            QTRY_COMPARE(errors.count(), 1);
+            QCOMPARE(newConnection.count(), 0);
+        }
+    }
+    if constexpr (Net::isKcp) {
+        RefusingKcpServer refusing;
+        QSignalSpy refusals(&refusing, &KcpServer::acceptError);
+        QVERIFY(refusing.listen(localHost));
+        KcpSocket refused;
+        refused.connectToHost(localHost, refusing.serverPort());
+        QTRY_COMPARE(refusals.count(), 1);
+        QTRY_VERIFY(isUnconnected(refused));
+        errors.swap(refusals);
+    }
+    QCOMPARE(errors.at(0).at(0).template value<QAbstractSocket::SocketError>(),
+             QAbstractSocket::SocketResourceError);
+}
+#endif
 
 // One server per thread is the way to use several cores.
 SCENARIO(severalServers)
