@@ -20,6 +20,7 @@ import os
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ MARKED = re.compile(r"\\omit (\w+): (.*?) \\endomit\s*\\(?:bad)?code\n(.*?)\\end
 PREFIX = "$HOME/qtkcpnetwork"
 # A compiler cache is no part of what the page says, and does not change it.
 KEPT = re.compile(r"PATH|CCACHE_.*|CMAKE_C(XX)?_COMPILER_LAUNCHER")
+COMMAND_TIME = 1800  # seconds, for a build from nothing on a busy machine
 START_TIME = 20  # seconds until a program has said its first word
 
 
@@ -59,13 +61,17 @@ class Newcomer:
 
     def shell(self, script, where=None, check=True):
         print(textwrap.indent(script.rstrip(), "$ "), flush=True)
-        result = subprocess.run(["bash", "-euc", script], cwd=where or self.place, check=False,
-                                env=self.environment, text=True, timeout=600,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        print(result.stdout[-3000:], flush=True)
-        assert not check or result.returncode == 0, f"exit status {result.returncode}"
-        self.said = result.stdout
-        return result.returncode
+        process = subprocess.Popen(["bash", "-euc", script], cwd=where or self.place,
+                                   env=self.environment, text=True, start_new_session=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            self.said, _ = process.communicate(timeout=COMMAND_TIME)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # a build has many processes
+            raise
+        print(self.said[-3000:], flush=True)
+        assert not check or process.returncode == 0, f"exit status {process.returncode}"
+        return process.returncode
 
     def do_packages(self, script):
         match = re.fullmatch(r"sudo apt-get install ((?:[a-z0-9.+-]+ ?)+)\n", script)
