@@ -13,6 +13,12 @@ std::size_t AcceptPolicy::HostHash::operator()(const Host &host) const
 void AcceptPolicy::setConfig(const AcceptConfig &config)
 {
     m_config = config;
+    SessionConfig session = config.session;
+    session.profile = Profile::Native;
+    m_nativeConfig = std::make_shared<SessionConfig>(session);
+    session.profile = Profile::PlainKcp;
+    session.engine.stream = session.mode == Mode::Stream;
+    m_plainConfig = std::make_shared<SessionConfig>(session);
     m_isServer = true;
 }
 

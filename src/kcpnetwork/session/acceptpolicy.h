@@ -4,6 +4,7 @@
 #define KCPNET_SESSION_ACCEPTPOLICY_H
 
 #include "endpoint.h"
+#include "session.h"
 
 #include <array>
 #include <unordered_map>
@@ -17,6 +18,11 @@ public:
 
     void setConfig(const AcceptConfig &config);
     const AcceptConfig &config() const { return m_config; }
+    // What sessions of this profile are made with; conv is each session's own.
+    const SharedConfig &sessionConfig(Profile profile) const
+    {
+        return profile == Profile::Native ? m_nativeConfig : m_plainConfig;
+    }
 
     // False until the first setConfig(): such an endpoint does not even say no.
     bool isServer() const { return m_isServer; }
@@ -47,6 +53,8 @@ private:
     void removeHost(const Address &peer);
 
     AcceptConfig m_config;
+    SharedConfig m_nativeConfig;
+    SharedConfig m_plainConfig;
     bool m_isServer = false;
     std::uint32_t m_count = 0;
     std::uint32_t m_pending = 0;

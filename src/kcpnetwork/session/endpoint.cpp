@@ -42,7 +42,8 @@ SessionId Endpoint::Private::connectPlain(kcp::Instant now, const Path &path, Se
         return {};
     config.engine.conv = conv;
     config.engine.stream = config.mode == Mode::Stream;
-    Session &session = create(Session::Role::Client, config, path, config.engine);
+    Session &session = create(Session::Role::Client, std::make_shared<SessionConfig>(config), path,
+                              config.engine);
     session.setProtocol(std::make_unique<PlainProtocol>(session, now));
     enlist(session, Registration::Peer, { path.peer, conv });
     session.setTaken();
@@ -53,7 +54,7 @@ SessionId Endpoint::Private::connectPlain(kcp::Instant now, const Path &path, Se
 SessionId Endpoint::Private::connectNative(kcp::Instant now, const Path &path, SessionConfig config)
 {
     config.engine.conv = 0; // the server chooses it
-    Session &session = create(Session::Role::Client, config, path,
+    Session &session = create(Session::Role::Client, std::make_shared<SessionConfig>(config), path,
                               NativeProtocol::handshakeEngine(config, Session::Role::Client));
     session.setProtocol(std::make_unique<NativeProtocol>(session, now));
     if (config.mode == Mode::Message)

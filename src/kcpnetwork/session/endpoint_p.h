@@ -76,7 +76,7 @@ struct Endpoint::Private
     Session *find(SessionId id) const;
     Session *find(const Address &peer, std::uint32_t conv) const;
     Session *find(const NonceKey &key) const;
-    Session &create(Session::Role role, const SessionConfig &config, const Path &path,
+    Session &create(Session::Role role, const SharedConfig &config, const Path &path,
                     const kcp::Config &engine);
     void enlist(Session &session, Registration registration, const PeerKey &key);
     void delist(Slot &slot);

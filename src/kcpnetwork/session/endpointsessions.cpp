@@ -46,7 +46,7 @@ Session *Endpoint::Private::find(const NonceKey &key) const
     return it != byNonce.end() ? slots[it->second].session.get() : nullptr;
 }
 
-Session &Endpoint::Private::create(Session::Role role, const SessionConfig &config,
+Session &Endpoint::Private::create(Session::Role role, const SharedConfig &config,
                                    const Path &path, const kcp::Config &engine)
 {
     std::uint32_t index;
@@ -64,7 +64,7 @@ Session &Endpoint::Private::create(Session::Role role, const SessionConfig &conf
     ++openSessions;
     if (role == Session::Role::Client)
         ++clientSessions;
-    noteTransmitSize(config.engine.mtu);
+    noteTransmitSize(config->engine.mtu);
     return *slot.session;
 }
 

@@ -99,8 +99,8 @@ void Endpoint::Private::handleStrangeFrame(kcp::Instant now, const Path &path, c
 // True when the datagram was for a conversation that exists now, or was answered.
 bool Endpoint::Private::acceptPlain(kcp::Instant now, const Path &path, kcp::ByteView datagram)
 {
-    const SessionConfig &accepted = policy.config().session;
-    const FirstWords words = firstWords(datagram, accepted.engine.receiveWindow);
+    const SharedConfig &config = policy.sessionConfig(Profile::PlainKcp);
+    const FirstWords words = firstWords(datagram, config->engine.receiveWindow);
     const PeerKey key{ path.peer, words.conv };
     if (!words.opens && !words.asks)
         return false;
@@ -113,14 +113,12 @@ bool Endpoint::Private::acceptPlain(kcp::Instant now, const Path &path, kcp::Byt
     }
     if (!words.opens) {
         if (context.mayReply(now, context.handshakes))
-            context.reply(path, WindowTell{ words.conv, accepted.engine.receiveWindow });
+            context.reply(path, WindowTell{ words.conv, config->engine.receiveWindow });
         return true;
     }
-    SessionConfig config = accepted;
-    config.profile = Profile::PlainKcp;
-    config.engine.conv = words.conv;
-    config.engine.stream = config.mode == Mode::Stream;
-    Session &session = create(Session::Role::Server, config, path, config.engine);
+    kcp::Config engine = config->engine;
+    engine.conv = words.conv;
+    Session &session = create(Session::Role::Server, config, path, engine);
     session.setProtocol(std::make_unique<PlainProtocol>(session, now));
     enlist(session, Registration::Peer, key);
     policy.add(path.peer);
@@ -250,18 +248,17 @@ void Endpoint::Private::acceptNative(kcp::Instant now, const Path &path,
         abandoned->finish(CloseReason::RemoteAbort);
     settle(now);
 
-    SessionConfig config = policy.config().session;
-    config.profile = Profile::Native;
-    config.engine.conv = confirm.conv;
-    Session &session = create(Session::Role::Server, config, path,
-                              NativeProtocol::handshakeEngine(config, Session::Role::Server));
+    const SharedConfig &config = policy.sessionConfig(Profile::Native);
+    kcp::Config engine = NativeProtocol::handshakeEngine(*config, Session::Role::Server);
+    engine.conv = confirm.conv;
+    Session &session = create(Session::Role::Server, config, path, engine);
     NativeProtocol::Accepted accepted;
     accepted.keys = deriveKeys(context.crypto, confirm.cookie);
     accepted.nonce = confirm.nonce;
     accepted.issued = confirm.issued;
     accepted.peer = confirm.parameters;
     session.setProtocol(std::make_unique<NativeProtocol>(session, now, accepted));
-    if (config.mode == Mode::Message)
+    if (config->mode == Mode::Message)
         session.useMessageFramer();
     enlist(session, Registration::Conversation, { Address(), confirm.conv });
     setNonce(slots[session.id().index], key.base);

@@ -40,17 +40,17 @@ constexpr Event::Type EventOrder[] = {
 
 } // namespace
 
-Session::Session(SessionContext &context, SessionId id, Role role, const SessionConfig &config,
+Session::Session(SessionContext &context, SessionId id, Role role, SharedConfig config,
                  const Path &path, const kcp::Config &engine)
     : m_context(context),
-      m_config(config),
+      m_config(std::move(config)),
       m_path(path),
       m_engine(engine, &context.pool),
       m_id(id),
       m_state(role == Role::Client ? State::Connecting : State::Connected),
       m_role(role)
 {
-    m_engine.setReceiveLimit(config.receiveLimit);
+    m_engine.setReceiveLimit(m_config->receiveLimit);
 }
 
 Session::~Session() = default;
@@ -65,13 +65,15 @@ bool Session::reconfigure(const SessionConfig &config)
     if (config.engine.invalidField())
         return false;
     const kcp::Config &engine = config.engine;
-    m_config.engine.nodelay = engine.nodelay;
-    m_config.engine.deadLink = engine.deadLink;
-    m_config.engine.deadLinkTime = engine.deadLinkTime;
-    m_config.connectTimeout = config.connectTimeout;
-    m_config.idleTimeout = config.idleTimeout;
-    m_config.keepAliveInterval = config.keepAliveInterval;
-    m_config.lingerTime = config.lingerTime;
+    auto changed = std::make_shared<SessionConfig>(*m_config);
+    changed->engine.nodelay = engine.nodelay;
+    changed->engine.deadLink = engine.deadLink;
+    changed->engine.deadLinkTime = engine.deadLinkTime;
+    changed->connectTimeout = config.connectTimeout;
+    changed->idleTimeout = config.idleTimeout;
+    changed->keepAliveInterval = config.keepAliveInterval;
+    changed->lingerTime = config.lingerTime;
+    m_config = std::move(changed);
     m_engine.setNoDelay(engine.nodelay);
     m_engine.setInterval(engine.interval);
     m_engine.setFastResend(engine.fastResend);
@@ -87,8 +89,8 @@ bool Session::reconfigure(const SessionConfig &config)
 
 void Session::useMessageFramer()
 {
-    m_framer = std::make_unique<MessageFramer>(m_config.maximumMessageSize, 0);
-    setReceiveLimit(m_config.receiveLimit);
+    m_framer = std::make_unique<MessageFramer>(m_config->maximumMessageSize, 0);
+    setReceiveLimit(m_config->receiveLimit);
 }
 
 // --- reading ----------------------------------------------------------------------------------
@@ -112,7 +114,7 @@ std::optional<std::size_t> Session::nextMessageSize() const
 {
     if (m_framer)
         return m_framer->nextSize();
-    return m_config.mode == Mode::Message ? m_engine.nextMessageSize() : std::nullopt;
+    return m_config->mode == Mode::Message ? m_engine.nextMessageSize() : std::nullopt;
 }
 
 std::size_t Session::pendingMessageBytes() const
@@ -172,7 +174,6 @@ void Session::afterRead()
 
 void Session::setReceiveLimit(std::size_t bytes)
 {
-    m_config.receiveLimit = bytes;
     if (!m_framer) {
         m_engine.setReceiveLimit(bytes);
     } else {
@@ -210,7 +211,7 @@ void Session::discardReceived()
 
 bool Session::write(kcp::ByteView data)
 {
-    if (m_config.mode != Mode::Stream || m_state == State::Closing || m_state == State::Closed)
+    if (m_config->mode != Mode::Stream || m_state == State::Closing || m_state == State::Closed)
         return false;
     if (!data.empty())
         m_engine.send(data);
@@ -220,7 +221,7 @@ bool Session::write(kcp::ByteView data)
 
 bool Session::writeMessage(kcp::ByteView message)
 {
-    if (m_config.mode != Mode::Message || m_state == State::Closing || m_state == State::Closed
+    if (m_config->mode != Mode::Message || m_state == State::Closing || m_state == State::Closed
         || message.size() > maximumMessageSize())
         return false;
     if (m_framer) {
@@ -239,7 +240,7 @@ bool Session::writeMessage(kcp::ByteView message)
 
 std::size_t Session::maximumMessageSize() const
 {
-    return m_config.mode == Mode::Message ? m_protocol->maximumMessageSize() : 0;
+    return m_config->mode == Mode::Message ? m_protocol->maximumMessageSize() : 0;
 }
 
 // --- unreliable datagrams ---------------------------------------------------------------------
@@ -364,7 +365,7 @@ kcp::Engine::Input Session::handleSegments(kcp::Instant now, kcp::ByteView datag
         discardReceived();
     else if (m_framer && !m_framer->pump(m_engine))
         m_protocol->breakOff();
-    else if (m_config.mode == Mode::Message)
+    else if (m_config->mode == Mode::Message)
         raiseReadable();
     else if (m_engine.readableBytes() > readable)
         raise(Event::Type::Readable); // also when the last news was not read: a reader may wait
@@ -390,7 +391,7 @@ bool Session::handleEngineTimeout(kcp::Instant now)
 void Session::setDeadLinkCounts(bool counts)
 {
     m_deadLinkCounts = counts;
-    const kcp::Config &config = m_config.engine;
+    const kcp::Config &config = m_config->engine;
     m_engine.setDeadLink(counts ? config.deadLink : 0,
                          counts && !m_deadLinkTimeRelaxed ? config.deadLinkTime
                                                           : kcp::Duration::zero());

@@ -30,6 +30,9 @@ class SessionProtocol;
 struct DatagramQueues;
 struct SessionContext;
 
+// All sessions that a server has accepted hold the same one.
+using SharedConfig = std::shared_ptr<const SessionConfig>;
+
 class Session
 {
 public:
@@ -39,7 +42,8 @@ public:
     // --- for the layers above ----------------------------------------------------------------
 
     State state() const { return m_state; }
-    const SessionConfig &config() const { return m_config; }
+    // As it was made, but for reconfigure().
+    const SessionConfig &config() const { return *m_config; }
     const Path &path() const { return m_path; }
     std::uint32_t conversation() const { return m_engine.conversation(); } // 0: not known yet
     const kcp::Engine &engine() const { return m_engine; } // statistics, rtt, windows
@@ -63,8 +67,8 @@ public:
 
     // --- for the endpoint and the protocols (the layers above hold it const) -----------------
 
-    Session(SessionContext &context, SessionId id, Role role, const SessionConfig &config,
-            const Path &path, const kcp::Config &engine);
+    Session(SessionContext &context, SessionId id, Role role, SharedConfig config, const Path &path,
+            const kcp::Config &engine);
     ~Session();
     Session(const Session &) = delete;
     Session &operator=(const Session &) = delete;
@@ -128,7 +132,7 @@ private:
     void discardReceived();
 
     SessionContext &m_context;
-    SessionConfig m_config;
+    SharedConfig m_config;
     Path m_path;
     kcp::Engine m_engine;
     std::unique_ptr<SessionProtocol> m_protocol;
