@@ -45,7 +45,7 @@ SessionId Endpoint::Private::connectPlain(kcp::Instant now, const Path &path, Se
     Session &session = create(Session::Role::Client, std::make_shared<SessionConfig>(config), path,
                               config.engine);
     session.setProtocol(std::make_unique<PlainProtocol>(session, now));
-    enlist(session, Registration::Peer, { path.peer, conv });
+    enlist(session, Registration::Peer);
     session.setTaken();
     session.protocol().start(now);
     return session.id();
@@ -221,7 +221,7 @@ void Endpoint::Private::handleSegments(kcp::Instant now, const Path &path, kcp::
     }
     session->protocol().handleSegments(now, path, datagram);
     Slot &slot = slots[session->id().index];
-    if (slot.nonce.base != 0) [[unlikely]]
+    if (slot.nonce) [[unlikely]]
         updateRegistration(slot);
 }
 

@@ -29,7 +29,7 @@ struct Endpoint::Private
     struct NonceKey
     {
         Address peer;
-        std::uint64_t base = 0; // see nonceBase(); 0: not registered
+        std::uint64_t base = 0; // see nonceBase()
         Session::Role role = Session::Role::Client;
         friend bool operator==(const NonceKey &, const NonceKey &) = default;
     };
@@ -45,10 +45,10 @@ struct Endpoint::Private
     struct Slot
     {
         std::unique_ptr<Session> session;
+        const NonceKey *nonce = nullptr; // the one in byNonce; null: it is not registered there
         std::uint32_t generation = 0;
+        std::uint32_t conv = 0; // what it is registered with
         Registration registration = Registration::None;
-        PeerKey key; // what it is registered with
-        NonceKey nonce;
     };
 
     // Datagrams of one session in a row before another has its turn: as many full ones as one
@@ -78,7 +78,7 @@ struct Endpoint::Private
     Session *find(const NonceKey &key) const;
     Session &create(Session::Role role, const SharedConfig &config, const Path &path,
                     const kcp::Config &engine);
-    void enlist(Session &session, Registration registration, const PeerKey &key);
+    void enlist(Session &session, Registration registration);
     void delist(Slot &slot);
     void updateRegistration(Slot &slot);
     void setNonce(Slot &slot, std::uint64_t base);

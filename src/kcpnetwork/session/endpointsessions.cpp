@@ -4,6 +4,8 @@
 
 #include "liveness.h"
 
+#include <utility>
+
 namespace kcpnet {
 
 Endpoint::Private::Private(Crypto *crypto, std::uint64_t seed)
@@ -68,23 +70,24 @@ Session &Endpoint::Private::create(Session::Role role, const SharedConfig &confi
     return *slot.session;
 }
 
-void Endpoint::Private::enlist(Session &session, Registration registration, const PeerKey &key)
+void Endpoint::Private::enlist(Session &session, Registration registration)
 {
     Slot &slot = slots[session.id().index];
     slot.registration = registration;
-    slot.key = key;
+    slot.conv = session.conversation();
     if (registration == Registration::Peer)
-        byPeer.emplace(key, session.id().index);
+        byPeer.emplace(PeerKey{ session.path().peer, slot.conv }, session.id().index);
     else if (registration == Registration::Conversation)
-        byConversation.emplace(key.conv, session.id().index);
+        byConversation.emplace(slot.conv, session.id().index);
 }
 
 void Endpoint::Private::delist(Slot &slot)
 {
+    // Only sessions that are registered by conv alone get another peer.
     if (slot.registration == Registration::Peer)
-        byPeer.erase(slot.key);
+        byPeer.erase({ slot.session->path().peer, slot.conv });
     else if (slot.registration == Registration::Conversation)
-        byConversation.erase(slot.key.conv);
+        byConversation.erase(slot.conv);
     slot.registration = Registration::None;
 }
 
@@ -93,13 +96,15 @@ void Endpoint::Private::setNonce(Slot &slot, std::uint64_t base)
     // The address counts: a session may move before its client has heard ACCEPT.
     const Session &session = *slot.session;
     const NonceKey key{ session.path().peer, base, session.role() };
-    if (slot.nonce.base == base && (base == 0 || slot.nonce == key))
+    if (slot.nonce && *slot.nonce == key)
         return;
-    if (slot.nonce.base != 0)
-        byNonce.erase(slot.nonce);
-    slot.nonce = key;
-    if (base != 0)
-        byNonce.emplace(slot.nonce, session.id().index);
+    if (slot.nonce)
+        byNonce.erase(byNonce.find(*std::exchange(slot.nonce, nullptr)));
+    if (base == 0)
+        return;
+    const auto [it, inserted] = byNonce.emplace(key, session.id().index);
+    if (inserted)
+        slot.nonce = &it->first;
 }
 
 // After a handshake's frame: a client may have got its conv, and either side may be through.
@@ -107,10 +112,11 @@ void Endpoint::Private::updateRegistration(Slot &slot)
 {
     Session &session = *slot.session;
     setNonce(slot, session.protocol().handshakeNonce());
-    const PeerKey key{ session.path().peer, session.conversation() };
-    if (session.role() == Session::Role::Client && key.conv != 0 && !(key == slot.key)) {
+    const std::uint32_t conv = session.conversation();
+    if (session.role() == Session::Role::Client && conv != 0
+        && (slot.registration == Registration::None || slot.conv != conv)) {
         delist(slot);
-        enlist(session, Registration::Peer, key);
+        enlist(session, Registration::Peer);
     }
 }
 

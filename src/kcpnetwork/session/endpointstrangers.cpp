@@ -120,7 +120,7 @@ bool Endpoint::Private::acceptPlain(kcp::Instant now, const Path &path, kcp::Byt
     engine.conv = words.conv;
     Session &session = create(Session::Role::Server, config, path, engine);
     session.setProtocol(std::make_unique<PlainProtocol>(session, now));
-    enlist(session, Registration::Peer, key);
+    enlist(session, Registration::Peer);
     policy.add(path.peer);
     ++context.stats.accepted;
     session.raise(Event::Type::Accepted);
@@ -260,7 +260,7 @@ void Endpoint::Private::acceptNative(kcp::Instant now, const Path &path,
     session.setProtocol(std::make_unique<NativeProtocol>(session, now, accepted));
     if (config->mode == Mode::Message)
         session.useMessageFramer();
-    enlist(session, Registration::Conversation, { Address(), confirm.conv });
+    enlist(session, Registration::Conversation);
     setNonce(slots[session.id().index], key.base);
     policy.add(path.peer);
     ++context.stats.accepted;
