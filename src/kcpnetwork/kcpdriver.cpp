@@ -334,6 +334,7 @@ void KcpDriver::timerFired()
 {
     ++m_timerEvents;
     m_timerAt = kcp::Never;
+    m_endpoint.trim();
     // A deadline that was moved back leaves the timer as it is; this is where it follows.
     const kcp::Instant now = this->now();
     if (now < m_endpoint.pollTimeout())

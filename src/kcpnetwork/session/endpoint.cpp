@@ -177,6 +177,16 @@ void Endpoint::release(kcp::Instant now, SessionId id)
     d->settle(now);
 }
 
+void Endpoint::trim()
+{
+    if (d->busySessions > 0 || !d->context.dirty.isEmpty())
+        return;
+    d->context.pool.trim();
+    d->context.dirty.trim();
+    d->context.eventful.trim();
+    d->context.replies.trim();
+}
+
 void Endpoint::rebind(kcp::Instant now, SessionId id, const Path &path)
 {
     d->touch(now);
@@ -325,9 +335,15 @@ std::size_t Endpoint::Private::pollSessions(kcp::Instant now, kcp::MutableBytes 
         if (!context.ended.empty())
             settle(now);
         else if (session && session->state() != Session::State::Closed)
-            deadlines.set(id.index, session->protocol().deadline());
+            noteDrained(*session);
     }
     return 0;
+}
+
+void Endpoint::Private::noteDrained(Session &session)
+{
+    deadlines.set(session.id().index, session.protocol().deadline());
+    countBusy(session, session.isBusyElseTrim());
 }
 
 bool Endpoint::pollEvent(Event &event)

@@ -188,6 +188,8 @@ public:
     // what was received and not read is dropped. A session that is still open is closed first, in
     // the background.
     void release(kcp::Instant now, SessionId id);
+    // Gives memory back that no session needs now: for moments when little happens.
+    void trim();
     // The client's socket was bound anew: the session goes on over another path.
     void rebind(kcp::Instant now, SessionId id, const Path &path);
 

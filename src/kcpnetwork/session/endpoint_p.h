@@ -86,6 +86,8 @@ struct Endpoint::Private
     // To be called at the end of whatever may end a session.
     void settle(kcp::Instant now);
     void touch(kcp::Instant now);
+    void noteDrained(Session &session);
+    void countBusy(Session &session, bool busy);
     void noteTransmitSize(std::size_t size);
 
     // endpointstrangers.cpp
@@ -117,6 +119,7 @@ struct Endpoint::Private
     std::uint32_t sessions = 0; // that exist
     std::uint32_t openSessions = 0; // that are not Closed
     std::uint32_t clientSessions = 0; // of the open ones
+    std::uint32_t busySessions = 0; // that had something under way when they were drained last
     std::uint32_t burst = 0; // datagrams the front of the dirty queue has sent in a row
     kcp::Instant lastCall{};
 };

@@ -142,6 +142,7 @@ void Endpoint::Private::settle(kcp::Instant now)
         delist(slot);
         setNonce(slot, 0);
         deadlines.remove(id.index);
+        countBusy(session, false);
         if (session.role() == Session::Role::Server)
             policy.remove(session.path().peer, session.isTaken());
         else
@@ -161,6 +162,14 @@ void Endpoint::Private::touch(kcp::Instant now)
         && (!context.dirty.isEmpty() || deadlines.earliest() < now - StandstillThreshold))
         context.thaw = now;
     lastCall = now;
+}
+
+void Endpoint::Private::countBusy(Session &session, bool busy)
+{
+    if (session.isBusy() == busy)
+        return;
+    session.setBusy(busy);
+    busySessions += busy ? 1 : -1;
 }
 
 void Endpoint::Private::noteTransmitSize(std::size_t size)

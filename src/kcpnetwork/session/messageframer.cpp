@@ -91,6 +91,13 @@ bool MessageFramer::take(std::vector<std::uint8_t> &message)
     return true;
 }
 
+void MessageFramer::trim()
+{
+    m_complete.trim();
+    if (!m_inMessage)
+        m_partial = {};
+}
+
 void MessageFramer::clear()
 {
     m_complete = {};

@@ -40,6 +40,8 @@ public:
     std::size_t count() const { return m_complete.size(); }
     bool take(std::vector<std::uint8_t> &message);
     void clear();
+    // Gives memory back that is not in use.
+    void trim();
 
 private:
     enum class Prefix { Complete, Incomplete, Invalid };

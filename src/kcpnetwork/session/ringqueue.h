@@ -35,6 +35,15 @@ public:
         return value;
     }
 
+    // Gives the memory of an empty queue back.
+    void trim()
+    {
+        if (m_size > 0)
+            return;
+        m_ring = {};
+        m_head = 0;
+    }
+
 private:
     void grow()
     {

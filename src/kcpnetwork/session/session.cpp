@@ -409,6 +409,20 @@ std::size_t Session::pollEngine(kcp::Instant now, kcp::MutableBytes buffer)
     return size;
 }
 
+bool Session::isBusyElseTrim()
+{
+    if (!m_engine.isSendIdle() || m_engine.heldBytes() > 0 || m_engine.pendingAcks() > 0)
+        return true;
+    m_engine.trim();
+    if (m_framer)
+        m_framer->trim();
+    if (m_datagrams) {
+        m_datagrams->in.trim();
+        m_datagrams->out.trim();
+    }
+    return false;
+}
+
 // --- dirt and events --------------------------------------------------------------------------
 
 void Session::markDirty()

@@ -117,6 +117,12 @@ public:
     // where connectTimeout decides.
     void setDeadLinkCounts(bool counts);
 
+    // To be called when there is nothing to transmit. True while something is under way, waits to be
+    // sent or waits to be read; else the memory for it is given back until there is.
+    bool isBusyElseTrim();
+    bool isBusy() const { return m_busy; }
+    void setBusy(bool busy) { m_busy = busy; }
+
     void markDirty();
     void clearDirty() { m_dirty = false; }
     void raise(Event::Type type);
@@ -146,6 +152,7 @@ private:
     Role m_role;
     bool m_dirty = false; // is in the context's dirty queue
     bool m_eventful = false; // is in the context's event queue
+    bool m_busy = false; // the endpoint counts it as busy
     bool m_readableTold = false; // nothing was read since the last Readable
     bool m_released = false;
     bool m_taken = false;
