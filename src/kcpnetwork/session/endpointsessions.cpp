@@ -48,8 +48,8 @@ Session *Endpoint::Private::find(const NonceKey &key) const
     return it != byNonce.end() ? slots[it->second].session.get() : nullptr;
 }
 
-Session &Endpoint::Private::create(Session::Role role, const SharedConfig &config,
-                                   const Path &path, const kcp::Config &engine)
+Session &Endpoint::Private::create(Session::Role role, const SharedConfig &config, const Path &path,
+                                   const kcp::Config &engine)
 {
     std::uint32_t index;
     if (freeSlots.empty()) {

@@ -103,7 +103,7 @@ void NativeProtocol::handleAccept(kcp::Instant now, const Path &path, const Acce
     if (m_handshake)
         completeHandshake(now, path, frame);
     else
-        m_resetToken = frame.resetToken; // of the new address after a move
+        mobility().resetToken = frame.resetToken; // of the new address after a move
     if (!frame.segments.empty() && m_session.state() != State::Closed)
         handleSegments(now, path, frame.segments);
 }
@@ -116,7 +116,7 @@ void NativeProtocol::completeHandshake(kcp::Instant now, const Path &path, const
         return;
     }
     const std::unique_ptr<Handshake> handshake = std::move(m_handshake);
-    m_resetToken = frame.resetToken;
+    mobility().resetToken = frame.resetToken;
     m_due &= static_cast<std::uint8_t>(~(DueHello | DueConfirm));
     adoptPeer(now, frame.parameters);
     kcp::Engine &engine = m_session.engine();

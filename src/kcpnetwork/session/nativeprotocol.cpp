@@ -30,7 +30,8 @@ void NativeProtocol::request(Due frame)
 void NativeProtocol::heard(kcp::Instant now)
 {
     m_liveness.heard(now);
-    m_rebindDeadline = kcp::Never;
+    if (m_mobility)
+        m_mobility->rebindDeadline = kcp::Never;
 }
 
 void NativeProtocol::reject()
@@ -221,9 +222,21 @@ bool NativeProtocol::isNewDatagram(std::uint32_t sequence)
 
 void NativeProtocol::handleReset(const ResetFrame &frame)
 {
-    if (!isClient() || !isEstablished() || !Crypto::equal(frame.token, m_resetToken))
+    if (!isClient() || !isEstablished() || !Crypto::equal(frame.token, mobility().resetToken))
         return reject();
     finishUnanswered(CloseReason::Reset);
+}
+
+NativeProtocol::Mobility &NativeProtocol::mobility()
+{
+    if (!m_mobility)
+        m_mobility = std::make_unique<Mobility>();
+    return *m_mobility;
+}
+
+std::uint32_t NativeProtocol::moves() const
+{
+    return m_mobility ? m_mobility->moves : 0;
 }
 
 // --- moving -----------------------------------------------------------------------------------
@@ -234,8 +247,8 @@ void NativeProtocol::rebind(kcp::Instant now)
         request(isSayingHello() ? DueHello : DueConfirm);
         return;
     }
-    m_rebindDelay = FirstRetry;
-    m_rebindDeadline = now + m_rebindDelay;
+    mobility().rebindDelay = FirstRetry;
+    mobility().rebindDeadline = now + FirstRetry;
     m_session.engine().retransmitNow();
     request(DuePing);
 }
@@ -249,7 +262,7 @@ void NativeProtocol::challenge(kcp::Instant now, const Path &path)
     frame.conv = m_session.conversation();
     frame.type = FrameType::PathChallenge;
     frame.bytes = makePathChallenge(context.crypto, context.pathSecret,
-                                    { m_session.conversation(), m_moves, path.peer,
+                                    { m_session.conversation(), moves(), path.peer,
                                       now.time_since_epoch() / ChallengePeriod });
     context.reply(path, frame);
 }
@@ -260,7 +273,7 @@ void NativeProtocol::handleChallenge(const Tag &challenge)
 {
     if (!isClient() || !hasKeys())
         return reject();
-    m_challenge = challenge;
+    mobility().challenge = challenge;
     request(DueResponse);
 }
 
@@ -273,7 +286,7 @@ void NativeProtocol::handlePathResponse(kcp::Instant now, const Path &path, cons
     for (const std::int64_t issued : { period, period - 1 }) {
         const Tag challenge =
                 makePathChallenge(context.crypto, context.pathSecret,
-                                  { m_session.conversation(), m_moves, path.peer, issued });
+                                  { m_session.conversation(), moves(), path.peer, issued });
         if (Crypto::equal(response, makePathResponse(context.crypto, m_keys.pathKey, challenge))) {
             moveTo(now, path);
             return;
@@ -286,10 +299,11 @@ void NativeProtocol::moveTo(kcp::Instant now, const Path &path)
 {
     m_session.setPath(path);
     m_session.engine().retransmitNow();
-    ++m_moves;
     heard(now);
-    m_acceptsLeft = AcceptRepeats - 1;
-    m_acceptDeadline = now + FirstRetry;
+    Mobility &mobility = this->mobility();
+    ++mobility.moves;
+    mobility.acceptsLeft = AcceptRepeats - 1;
+    mobility.acceptDeadline = now + FirstRetry;
     request(DueAccept);
     m_session.raise(Event::Type::PeerAddressChanged);
 }
@@ -307,16 +321,23 @@ void NativeProtocol::handleTimeout(kcp::Instant now)
         handleClosingTimeout(now);
     if (m_session.state() == State::Closed || m_handshake)
         return;
-    if (now >= m_acceptDeadline) {
-        m_acceptDeadline = --m_acceptsLeft > 0 ? now + 2 * FirstRetry : kcp::Never;
+    if (m_mobility)
+        handleMobility(now);
+    handleLiveness(now);
+}
+
+void NativeProtocol::handleMobility(kcp::Instant now)
+{
+    Mobility &mobility = *m_mobility;
+    if (now >= mobility.acceptDeadline) {
+        mobility.acceptDeadline = --mobility.acceptsLeft > 0 ? now + 2 * FirstRetry : kcp::Never;
         request(DueAccept);
     }
-    if (now >= m_rebindDeadline) {
-        m_rebindDelay = std::min(m_rebindDelay * 2, LongestRetry);
-        m_rebindDeadline = now + m_rebindDelay;
+    if (now >= mobility.rebindDeadline) {
+        mobility.rebindDelay = std::min(mobility.rebindDelay * 2, LongestRetry);
+        mobility.rebindDeadline = now + mobility.rebindDelay;
         request(DuePing);
     }
-    handleLiveness(now);
 }
 
 void NativeProtocol::handleLiveness(kcp::Instant now)

@@ -76,6 +76,7 @@ public:
 private:
     struct Handshake; // a client's, until ACCEPT
     struct Closing; // from close() on
+    struct Mobility; // of a client, and of a server whose client has moved
 
     // Frames that are to leave with the next flush; bits of m_due.
     enum Due : std::uint8_t {
@@ -111,6 +112,8 @@ private:
     void noteConfirmed();
 
     // nativeprotocol.cpp
+    Mobility &mobility();
+    std::uint32_t moves() const;
     bool isAuthentic(kcp::Instant now, const Path &path, const Tag &tag);
     void handlePing(kcp::Instant now, const Path &path, const PingFrame &frame);
     void handlePong(kcp::Instant now, const Path &path, const PingFrame &frame);
@@ -121,6 +124,7 @@ private:
     void handleChallenge(const Tag &challenge);
     void handlePathResponse(kcp::Instant now, const Path &path, const Tag &response);
     void moveTo(kcp::Instant now, const Path &path);
+    void handleMobility(kcp::Instant now);
     void handleLiveness(kcp::Instant now);
 
     // nativeclosing.cpp
@@ -146,25 +150,19 @@ private:
     Liveness m_liveness;
     std::unique_ptr<Handshake> m_handshake;
     std::unique_ptr<Closing> m_closing;
+    std::unique_ptr<Mobility> m_mobility;
     SessionKeys m_keys;
-    ResetToken m_resetToken{}; // a client's: what RESET must carry
     Parameters m_peer;
     std::uint64_t m_nonce = 0;
     std::uint64_t m_datagramsSeen = 0; // bit n: the one n before m_newestDatagram
-    kcp::Instant m_acceptDeadline = kcp::Never; // of the next repetition after a move
-    kcp::Instant m_rebindDeadline = kcp::Never; // of the next PING after rebind()
-    kcp::Duration m_rebindDelay{ 0 };
     std::uint32_t m_issued = 0; // the cookie's
-    std::uint32_t m_moves = 0;
     std::uint32_t m_pingSequence = 0; // of our newest PING
     std::uint32_t m_pongHeard = 0; // the newest PONG's
     std::uint32_t m_pingHeard = 0; // the peer's newest PING's
     std::uint32_t m_datagramSequence = 0;
     std::uint32_t m_newestDatagram = 0;
     std::uint32_t m_lastWords = CloseCodeAbort; // the code of our CLOSE that is not repeated
-    Tag m_challenge{}; // to be answered
     std::uint8_t m_due = 0;
-    std::uint8_t m_acceptsLeft = 0;
     bool m_unconfirmed = false; // a server that has not heard a datagram without CONFIRM
     bool m_connectedTold = false;
 };

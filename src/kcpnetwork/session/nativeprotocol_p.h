@@ -40,6 +40,17 @@ struct NativeProtocol::Closing
     bool peerClosed = false; // its CLOSE has come and is answered when all is delivered
 };
 
+struct NativeProtocol::Mobility
+{
+    kcp::Instant acceptDeadline = kcp::Never; // of the next repetition after a move
+    kcp::Instant rebindDeadline = kcp::Never; // of the next PING after rebind()
+    kcp::Duration rebindDelay{ 0 };
+    ResetToken resetToken{}; // a client's: what RESET must carry
+    Tag challenge{}; // to be answered
+    std::uint32_t moves = 0;
+    std::uint8_t acceptsLeft = 0;
+};
+
 } // namespace kcpnet
 
 #endif // KCPNET_SESSION_NATIVEPROTOCOL_P_H

@@ -39,7 +39,9 @@ kcp::Instant NativeProtocol::deadline() const
     }
     if (m_handshake)
         return std::min({ result, m_handshake->retry, lenient(m_handshake->deadline, thaw) });
-    return std::min({ result, m_acceptDeadline, m_rebindDeadline, m_liveness.deadline(limits()) });
+    if (m_mobility)
+        result = std::min({ result, m_mobility->acceptDeadline, m_mobility->rebindDeadline });
+    return std::min(result, m_liveness.deadline(limits()));
 }
 
 std::size_t NativeProtocol::pollControl(kcp::MutableBytes buffer)
@@ -59,7 +61,8 @@ std::size_t NativeProtocol::pollControl(kcp::MutableBytes buffer)
         ShortFrame frame;
         frame.conv = m_session.conversation();
         frame.type = FrameType::PathResponse;
-        frame.bytes = makePathResponse(m_session.context().crypto, m_keys.pathKey, m_challenge);
+        frame.bytes =
+                makePathResponse(m_session.context().crypto, m_keys.pathKey, mobility().challenge);
         return frame.write(buffer);
     }
     if (take(DuePong))
