@@ -523,11 +523,13 @@ bool KcpDriver::dispatch(kcp::Instant &now, KcpSessionHandler *only)
         return true;
     const KcpPresence::Guard guard(m_presence);
     const int outerLevel = std::exchange(m_dispatchLoopLevel, thread()->loopLevel());
+    // The turn's time is that before the system calls, which say nothing about the handlers.
+    const kcp::Instant before = this->now();
     const bool complete = tell(event, only);
     if (!guard.isHere())
         return true;
     m_dispatchLoopLevel = outerLevel;
-    const kcp::Instant before = std::exchange(now, this->now());
+    now = this->now();
     m_quickDispatches =
             now - before < QuickDispatchTime ? std::min(m_quickDispatches + 1, QuickDispatches) : 0;
     return complete;
