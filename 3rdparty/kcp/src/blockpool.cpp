@@ -19,7 +19,7 @@ void BlockPool::trim()
             head = next;
         }
     }
-    m_retained = 0;
+    m_room = m_retention;
 }
 
 void *BlockPool::allocateFromHeap(std::size_t size)

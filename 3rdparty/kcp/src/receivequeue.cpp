@@ -13,6 +13,7 @@ ReceiveQueue::ReceiveQueue(BlockPool *pool, std::uint32_t initialSn, bool stream
       m_next(initialSn),
       m_end(initialSn),
       m_completeEnd(initialSn),
+      m_fragmentMask(stream ? 0 : UINT32_MAX),
       m_stream(stream)
 {
 }
@@ -20,15 +21,18 @@ ReceiveQueue::ReceiveQueue(BlockPool *pool, std::uint32_t initialSn, bool stream
 ReceiveQueue::~ReceiveQueue()
 {
     for (std::uint32_t sn = m_read; sn != m_end; ++sn) {
-        if (m_slots.at(sn).present)
+        if (m_slots.at(sn).data)
             freeData(m_slots.at(sn));
     }
 }
 
 void ReceiveQueue::setLimits(std::uint32_t window, std::size_t bytes)
 {
+    const auto limit = static_cast<std::int64_t>(std::min<std::size_t>(bytes, INT64_MAX));
+    m_room += limit - m_byteLimit;
+    m_byteLimit = limit;
     m_window = window;
-    m_byteLimit = bytes;
+    updateStraight();
     advance();
 }
 
@@ -37,43 +41,43 @@ void ReceiveQueue::setStream(bool stream)
     if (stream == m_stream)
         return;
     m_stream = stream;
+    m_fragmentMask = stream ? 0 : UINT32_MAX;
     m_completeEnd = m_read;
-    m_completeBytes = 0;
+    m_room = m_byteLimit;
+    m_incompleteBytes = 0;
     // What is ready is looked at again, the other way.
     const std::uint32_t end = m_next;
-    m_readableBytes = 0;
     for (m_next = m_read; m_next != end; ++m_next)
         countReady(m_next, unreadSize(m_next), m_slots.at(m_next).fragment);
 }
 
-// What does not come in order, is there already, or finds the window closed.
+// What does not come in order, is there already, finds the window closed, or is a part or empty.
 ReceiveQueue::Result ReceiveQueue::insertEarly(std::uint32_t sn, std::uint8_t fragment,
                                                ByteView data)
 {
-    const std::int32_t distance = serialDistance(sn, m_next);
-    if (distance < 0)
-        return Result::Duplicate;
-    if (static_cast<std::uint32_t>(distance) >= m_window)
-        return Result::OutOfWindow;
+    const std::uint32_t distance = sn - m_next;
+    if (distance >= m_window) [[unlikely]]
+        return serialLess(sn, m_next) ? Result::Duplicate : Result::OutOfWindow;
     // What is ready and what came early have the same budget each; the next one in order may pass
     // it once, so that a peer with larger segments than ours cannot stall.
-    const std::size_t held = distance == 0 ? closedBytes() : m_earlyBytes + data.size();
-    if (held > m_byteLimit)
+    const std::size_t earlyBytes = m_earlyBytes + data.size();
+    const std::size_t held = distance == 0 ? closedBytes() : earlyBytes;
+    if (held > static_cast<std::size_t>(m_byteLimit)) [[unlikely]]
         return Result::OutOfWindow;
 
     const std::uint32_t needed = sn - m_read + 1;
-    if (needed > m_slots.capacity())
+    if (needed > m_slots.capacity()) [[unlikely]]
         growSlots(needed);
     Slot &slot = m_slots.at(sn);
-    if (slot.present) // a slot outside of [read, end) never is
+    if (slot.data) // outside of [read, end) there never is
         return Result::Duplicate;
     if (!serialLess(sn, m_end))
         m_end = sn + 1;
-    std::uint8_t *bytes = store(slot, fragment, data.size());
-    if (!data.empty())
-        std::memcpy(bytes, data.data(), data.size());
-    m_earlyBytes += data.size();
+    m_earlyBytes = earlyBytes;
     ++m_earlySegments;
+    std::uint8_t *bytes = store(slot, fragment, data.size());
+    if (!data.empty()) [[likely]]
+        std::memcpy(bytes, data.data(), data.size());
     if (distance == 0)
         advance();
     return Result::Stored;
@@ -83,20 +87,66 @@ void ReceiveQueue::growSlots(std::uint32_t needed)
 {
     m_slots.grow(needed, m_read, m_end - m_read);
     for (std::uint32_t sn = m_end; sn != m_read + m_slots.capacity(); ++sn)
-        m_slots.at(sn).present = false;
+        m_slots.at(sn).data = nullptr;
+    updateStraight();
+}
+
+void ReceiveQueue::updateStraight()
+{
+    m_straight = std::min(m_window, m_slots.capacity());
 }
 
 // Moves what has become gapless from the reorder window to the ready part.
 void ReceiveQueue::advance()
 {
-    while (m_next != m_end && closedSegments() < m_window) {
+    bool blocked = false;
+    while (m_next != m_end) {
+        advanceRun();
+        if (m_next == m_end || !m_slots.at(m_next).data)
+            break;
+        blocked = closedSegments() >= m_window;
+        if (blocked)
+            break;
         const Slot &slot = m_slots.at(m_next);
-        if (!slot.present)
-            return;
         m_earlyBytes -= slot.size;
         --m_earlySegments;
         const std::uint32_t sn = m_next++;
         countReady(sn, slot.size, slot.fragment);
+    }
+    m_irregular = blocked || m_offset > 0 || m_brokenMessages > 0;
+}
+
+// As advance(), but only over what is a message of its own: counted in one go.
+void ReceiveQueue::advanceRun()
+{
+    std::uint32_t sn = m_next;
+    if (sn != m_completeEnd)
+        return;
+    const std::uint32_t end = m_read + std::min(m_end - m_read, m_window);
+    std::size_t bytes = 0;
+    for (; serialLess(sn, end); ++sn) {
+        const Slot &slot = m_slots.at(sn);
+        if (!slot.data || !standsAlone(slot.fragment) || slot.size == 0)
+            break;
+        bytes += slot.size;
+    }
+    m_earlyBytes -= bytes;
+    m_earlySegments -= sn - m_next;
+    m_room -= static_cast<std::int64_t>(bytes);
+    m_next = m_completeEnd = sn;
+}
+
+// sn, the one before m_next, has become ready.
+void ReceiveQueue::countReady(std::uint32_t sn, std::size_t size, std::uint32_t fragment)
+{
+    if (sn == m_completeEnd && standsAlone(fragment)) {
+        m_room -= static_cast<std::int64_t>(size);
+        m_completeEnd = sn + 1;
+        if (size == 0 && sn == m_read && m_stream)
+            popFront(); // an empty segment means nothing in a stream
+    } else {
+        m_incompleteBytes += size;
+        endMessages(sn);
     }
 }
 
@@ -108,8 +158,11 @@ void ReceiveQueue::endMessages(std::uint32_t sn)
         dropBrokenMessage(sn);
     if (slot.fragment != 0)
         return;
+    std::size_t size = 0;
     for (std::uint32_t i = m_completeEnd; i != sn + 1; ++i)
-        m_completeBytes += unreadSize(i);
+        size += unreadSize(i);
+    m_incompleteBytes -= size;
+    m_room -= static_cast<std::int64_t>(size);
     m_completeEnd = sn + 1;
 }
 
@@ -118,13 +171,14 @@ void ReceiveQueue::endMessages(std::uint32_t sn)
 void ReceiveQueue::dropBrokenMessage(std::uint32_t end)
 {
     ++m_brokenMessages;
+    m_irregular = true;
     for (std::uint32_t sn = m_completeEnd; sn != end; ++sn) {
         Slot &slot = m_slots.at(sn);
-        m_readableBytes -= unreadSize(sn);
+        m_incompleteBytes -= unreadSize(sn);
         freeData(slot);
     }
     m_completeEnd = end;
-    while (m_read != end && !m_slots.at(m_read).present)
+    while (m_read != end && !m_slots.at(m_read).data)
         popFront();
 }
 
@@ -133,13 +187,13 @@ void ReceiveQueue::freeData(Slot &slot)
     if (slot.size > 0)
         m_pool->release(slot.data, slot.size);
     slot.size = 0;
-    slot.present = false;
+    slot.data = nullptr;
 }
 
 void ReceiveQueue::popFront()
 {
     Slot &slot = m_slots.at(m_read);
-    if (slot.present)
+    if (slot.data)
         freeData(slot);
     ++m_read;
     m_offset = 0;
@@ -149,8 +203,19 @@ void ReceiveQueue::popFront()
 
 void ReceiveQueue::trim()
 {
-    if (m_read == m_end)
+    if (m_read == m_end) {
         m_slots.release();
+        updateStraight();
+    }
+}
+
+// So many bytes were taken from the front, which may be of a message that is not complete.
+void ReceiveQueue::countTaken(std::size_t size)
+{
+    const std::size_t closed = std::min(closedBytes(), size);
+    m_room += static_cast<std::int64_t>(closed);
+    m_incompleteBytes -= size - closed;
+    advance();
 }
 
 std::size_t ReceiveQueue::read(MutableBytes buffer)
@@ -167,10 +232,7 @@ std::size_t ReceiveQueue::read(MutableBytes buffer)
             break;
         popFront();
     }
-    m_readableBytes -= done;
-    m_completeBytes -= std::min(m_completeBytes, done);
-    if (m_next != m_end)
-        advance();
+    countTaken(done);
     return done;
 }
 
@@ -204,10 +266,7 @@ std::size_t ReceiveQueue::skip(std::size_t size)
             break;
         popFront();
     }
-    m_readableBytes -= done;
-    m_completeBytes -= std::min(m_completeBytes, done);
-    if (m_next != m_end)
-        advance();
+    countTaken(done);
     return done;
 }
 
@@ -235,40 +294,19 @@ std::optional<std::size_t> ReceiveQueue::nextMessageSize() const
 {
     if (m_read != m_completeEnd) [[likely]] {
         const Slot &slot = m_slots.at(m_read);
-        if (slot.present && slot.fragment == 0)
+        if (slot.data && slot.fragment == 0)
             return unreadSize(m_read);
     }
     std::size_t size = 0;
     for (std::uint32_t sn = m_read; sn != m_completeEnd; ++sn) {
         const Slot &slot = m_slots.at(sn);
-        if (!slot.present)
+        if (!slot.data)
             continue; // of a broken message
         size += unreadSize(sn);
         if (slot.fragment == 0)
             return size;
     }
     return std::nullopt;
-}
-
-std::optional<std::size_t> ReceiveQueue::receiveMessage(MutableBytes buffer)
-{
-    if (m_read == m_completeEnd)
-        return std::nullopt;
-    Slot &slot = m_slots.at(m_read);
-    const std::size_t size = slot.size;
-    if (!slot.present || slot.fragment != 0 || size == 0 || size > buffer.size() || m_offset > 0)
-            [[unlikely]]
-        return receiveFragments(buffer);
-    std::uint8_t *data = slot.data;
-    slot.present = false;
-    m_readableBytes -= size;
-    m_completeBytes -= size;
-    ++m_read;
-    std::memcpy(buffer.data(), data, size);
-    m_pool->release(data, size);
-    if (m_next != m_end || m_brokenMessages > 0) [[unlikely]]
-        moveUp();
-    return size;
 }
 
 std::optional<std::size_t> ReceiveQueue::receiveFragments(MutableBytes buffer)
@@ -279,7 +317,7 @@ std::optional<std::size_t> ReceiveQueue::receiveFragments(MutableBytes buffer)
     std::size_t done = 0;
     for (bool last = false; !last;) {
         const Slot &slot = m_slots.at(m_read);
-        if (slot.present) {
+        if (slot.data) {
             const std::size_t part = unreadSize(m_read);
             if (part > 0)
                 std::memcpy(buffer.data() + done, slot.data + m_offset, part);
@@ -288,19 +326,11 @@ std::optional<std::size_t> ReceiveQueue::receiveFragments(MutableBytes buffer)
         }
         popFront();
     }
-    m_readableBytes -= done;
-    m_completeBytes -= done;
-    moveUp();
-    return size;
-}
-
-// A message was taken: what stands behind it comes to the front.
-void ReceiveQueue::moveUp()
-{
-    while (m_read != m_completeEnd && !m_slots.at(m_read).present)
+    m_room += static_cast<std::int64_t>(done);
+    while (m_read != m_completeEnd && !m_slots.at(m_read).data)
         popFront(); // of a broken message
-    if (m_next != m_end)
-        advance();
+    advance();
+    return size;
 }
 
 } // namespace kcp

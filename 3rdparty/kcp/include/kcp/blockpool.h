@@ -17,7 +17,10 @@ public:
     // Free blocks are kept up to this many bytes; what comes back beyond it goes to the heap.
     static constexpr std::size_t DefaultRetention = 64U << 20U;
 
-    explicit BlockPool(std::size_t retention = DefaultRetention) : m_retention(retention) { }
+    explicit BlockPool(std::size_t retention = DefaultRetention)
+        : m_retention(static_cast<std::int64_t>(retention)), m_room(m_retention)
+    {
+    }
     ~BlockPool();
     BlockPool(const BlockPool &) = delete;
     BlockPool &operator=(const BlockPool &) = delete;
@@ -30,7 +33,7 @@ public:
         if (index < ClassCount && m_free[index]) [[likely]] {
             FreeBlock *block = m_free[index];
             m_free[index] = block->next;
-            m_retained -= classSize(index);
+            m_room += static_cast<std::int64_t>(classSize(index));
             return block;
         }
         return allocateFromHeap(size);
@@ -40,12 +43,16 @@ public:
     void release(void *storage, std::size_t size)
     {
         const std::size_t index = classIndex(size);
-        if (index < ClassCount && m_retained + classSize(index) <= m_retention) [[likely]] {
-            auto *block = static_cast<FreeBlock *>(storage);
-            block->next = m_free[index];
-            m_free[index] = block;
-            m_retained += classSize(index);
-            return;
+        if (index < ClassCount) [[likely]] {
+            const auto bytes = static_cast<std::int64_t>(classSize(index));
+            m_room -= bytes;
+            if (m_room >= 0) [[likely]] {
+                auto *block = static_cast<FreeBlock *>(storage);
+                block->next = m_free[index];
+                m_free[index] = block;
+                return;
+            }
+            m_room += bytes;
         }
         releaseToHeap(storage);
     }
@@ -60,7 +67,7 @@ public:
     // Gives all free blocks back to the heap.
     void trim();
 
-    std::size_t retainedBytes() const { return m_retained; }
+    std::size_t retainedBytes() const { return static_cast<std::size_t>(m_retention - m_room); }
     std::uint64_t heapAllocations() const { return m_heapAllocations; }
 
 private:
@@ -95,8 +102,8 @@ private:
     [[gnu::cold, gnu::noinline]] static void releaseToHeap(void *storage);
 
     std::array<FreeBlock *, ClassCount> m_free{};
-    std::size_t m_retention;
-    std::size_t m_retained = 0;
+    std::int64_t m_retention;
+    std::int64_t m_room; // how much more may be kept
     std::uint64_t m_heapAllocations = 0;
 };
 

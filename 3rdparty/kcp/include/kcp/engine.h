@@ -227,7 +227,7 @@ public:
     }
     bool isReadable() const // read() or receiveMessage() would return something
     {
-        return m_receive.isStream() ? m_receive.readableBytes() > 0 : m_receive.hasMessage();
+        return m_receive.isReadable();
     }
     std::size_t unsentBytes() const { return m_send.unsentBytes(); }
     std::size_t unacknowledgedBytes() const { return m_send.unacknowledgedBytes(); } // sent ones

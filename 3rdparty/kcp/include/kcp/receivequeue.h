@@ -46,10 +46,13 @@ public:
     {
         return hasRoom() ? m_window - closedSegments() : 0;
     }
-    std::size_t readableBytes() const { return m_readableBytes; } // stream: all that is ready
+    std::size_t readableBytes() const // stream: all that is ready
+    {
+        return closedBytes() + m_incompleteBytes;
+    }
     // That wait for the application: complete messages only.
-    std::size_t closedBytes() const { return m_completeBytes; }
-    std::size_t heldBytes() const { return m_readableBytes + m_earlyBytes; }
+    std::size_t closedBytes() const { return static_cast<std::size_t>(m_byteLimit - m_room); }
+    std::size_t heldBytes() const { return readableBytes() + m_earlyBytes; }
     std::uint64_t brokenMessages() const { return m_brokenMessages; }
     std::uint32_t readySegments() const { return m_next - m_read; }
     std::uint32_t earlySegments() const { return m_earlySegments; } // in the reorder window
@@ -60,6 +63,10 @@ public:
     std::optional<std::size_t> findByte(std::uint8_t byte, std::size_t limit) const;
 
     bool hasMessage() const { return m_completeEnd != m_read; }
+    bool isReadable() const // a message is there, or bytes of a stream
+    {
+        return hasMessage() && (!m_stream || closedBytes() > 0);
+    }
     std::optional<std::size_t> nextMessageSize() const;
     std::optional<std::size_t> receiveMessage(MutableBytes buffer);
 
@@ -69,21 +76,23 @@ public:
 private:
     struct Slot
     {
-        std::uint8_t *data;
+        std::uint8_t *data; // nullptr: nothing is here. Of an empty segment: anything else
         std::uint32_t size; // a caller of handleDatagram() need not be a UDP socket
-        std::uint8_t fragment;
-        bool present;
+        std::uint32_t fragment;
     };
 
     std::uint32_t closedSegments() const // that count against the window
     {
         return m_completeEnd - m_read;
     }
-    bool hasRoom() const { return closedSegments() < m_window && closedBytes() < m_byteLimit; }
+    bool hasRoom() const { return closedSegments() < m_window && m_room > 0; }
+    // Whether a ready segment is, or continues as, a message of its own.
+    bool standsAlone(std::uint32_t fragment) const { return (fragment & m_fragmentMask) == 0; }
     std::uint8_t *store(Slot &slot, std::uint8_t fragment, std::size_t size);
     Result insertEarly(std::uint32_t sn, std::uint8_t fragment, ByteView data);
     void advance();
-    void countReady(std::uint32_t sn, std::size_t size, std::uint8_t fragment);
+    void advanceRun();
+    void countReady(std::uint32_t sn, std::size_t size, std::uint32_t fragment);
     [[gnu::cold, gnu::noinline]] void growSlots(std::uint32_t needed);
     std::size_t unreadSize(std::uint32_t sn) const // read() may have taken a part
     {
@@ -92,9 +101,10 @@ private:
     std::optional<std::size_t> receiveFragments(MutableBytes buffer);
     void endMessages(std::uint32_t sn);
     void dropBrokenMessage(std::uint32_t end);
-    void moveUp();
+    void countTaken(std::size_t size);
     void popFront();
     void freeData(Slot &slot);
+    void updateStraight();
 
     BlockPool *m_pool;
     RingStorage<Slot> m_slots;
@@ -102,15 +112,20 @@ private:
     std::uint32_t m_next;
     std::uint32_t m_end; // one past the farthest segment that is there
     std::uint32_t m_completeEnd; // one past the last complete message; in a stream, m_next
-    std::uint32_t m_earlySegments = 0;
     std::uint32_t m_window = 128;
-    std::uint32_t m_offset = 0; // bytes of the first segment that were read already
-    std::size_t m_byteLimit = SIZE_MAX;
-    std::size_t m_readableBytes = 0;
+    std::uint32_t m_straight = 0; // segments from m_read on that insert() takes without a thought
+    std::int64_t m_room = INT64_MAX; // m_byteLimit less the bytes of complete messages
+    std::int64_t m_byteLimit = INT64_MAX;
+    std::size_t m_incompleteBytes = 0; // ready, of a message that is not complete
     std::size_t m_earlyBytes = 0; // in the reorder window
-    std::size_t m_completeBytes = 0; // of complete messages; in a stream, of all that is ready
     std::uint64_t m_brokenMessages = 0;
+    std::uint32_t m_earlySegments = 0;
+    std::uint32_t m_offset = 0; // bytes of the first segment that were read already
+    std::uint32_t m_fragmentMask; // of frg: 0 in a stream, where it means nothing
     bool m_stream;
+    // The first message was read in part, one is broken, or the closed window alone keeps
+    // a segment from being ready.
+    bool m_irregular = false;
 };
 
 // Everything but the bytes, for which it returns the place.
@@ -118,39 +133,42 @@ inline std::uint8_t *ReceiveQueue::store(Slot &slot, std::uint8_t fragment, std:
 {
     slot.size = static_cast<std::uint32_t>(size);
     slot.fragment = fragment;
-    slot.present = true;
-    if (size > 0) [[likely]]
-        slot.data = static_cast<std::uint8_t *>(m_pool->allocate(size));
+    slot.data = size > 0 ? static_cast<std::uint8_t *>(m_pool->allocate(size))
+                         : reinterpret_cast<std::uint8_t *>(this);
     return slot.data;
-}
-
-inline void ReceiveQueue::countReady(std::uint32_t sn, std::size_t size, std::uint8_t fragment)
-{
-    m_readableBytes += size;
-    if (m_stream || (fragment == 0 && sn == m_completeEnd)) [[likely]] {
-        m_completeBytes += size;
-        m_completeEnd = sn + 1;
-        if (size == 0 && sn == m_read && m_stream) [[unlikely]]
-            popFront(); // an empty segment means nothing in a stream
-    } else {
-        endMessages(sn);
-    }
 }
 
 inline ReceiveQueue::Result ReceiveQueue::insert(std::uint32_t sn, std::uint8_t fragment,
                                                  ByteView data)
 {
-    // Nearly always it is the next one, and nothing came early.
-    if (sn != m_next || m_next != m_end || !hasRoom()) [[unlikely]]
+    // Nearly always it is the next one, nothing came early, and it is a message, or of a stream.
+    if (sn != m_next || sn != m_end || sn != m_completeEnd || sn - m_read >= m_straight
+        || m_room <= 0 || !standsAlone(fragment) || data.empty()) [[unlikely]]
         return insertEarly(sn, fragment, data);
-    if (sn - m_read >= m_slots.capacity()) [[unlikely]]
-        growSlots(sn - m_read + 1);
     std::uint8_t *bytes = store(m_slots.at(sn), fragment, data.size());
-    m_next = m_end = sn + 1;
-    countReady(sn, data.size(), fragment);
-    if (!data.empty()) [[likely]]
-        std::memcpy(bytes, data.data(), data.size());
+    m_next = m_end = m_completeEnd = sn + 1;
+    m_room -= static_cast<std::int64_t>(data.size());
+    std::memcpy(bytes, data.data(), data.size());
     return Result::Stored;
+}
+
+inline std::optional<std::size_t> ReceiveQueue::receiveMessage(MutableBytes buffer)
+{
+    const std::uint32_t sn = m_read;
+    if (sn == m_completeEnd)
+        return std::nullopt;
+    Slot &slot = m_slots.at(sn);
+    const std::size_t size = slot.size;
+    // The size less one: an empty message is not taken here.
+    if (m_irregular || slot.fragment != 0 || size - 1 >= buffer.size()) [[unlikely]]
+        return receiveFragments(buffer);
+    std::uint8_t *data = slot.data;
+    slot.data = nullptr;
+    m_read = sn + 1;
+    m_room += static_cast<std::int64_t>(size);
+    std::memcpy(buffer.data(), data, size);
+    m_pool->release(data, size);
+    return size;
 }
 
 } // namespace kcp

@@ -5,8 +5,10 @@
 
 #include <kcp/blockpool.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 namespace kcp {
@@ -36,8 +38,15 @@ public:
         while (capacity < needed)
             capacity *= 2;
         auto *values = static_cast<T *>(m_pool->allocate(capacity * sizeof(T)));
-        for (std::uint32_t i = 0; i < count; ++i)
-            values[(first + i) & (capacity - 1)] = at(first + i);
+        // Runs that wrap around neither here nor there: three at most.
+        for (std::uint32_t done = 0; done != count;) {
+            const std::uint32_t from = (first + done) & m_mask;
+            const std::uint32_t to = (first + done) & (capacity - 1);
+            const std::uint32_t run =
+                    std::min({ count - done, m_capacity - from, capacity - to });
+            std::memcpy(values + to, m_values + from, run * sizeof(T));
+            done += run;
+        }
         release();
         m_values = values;
         m_capacity = capacity;
