@@ -56,6 +56,7 @@ Engine::Engine(const Config &config, BlockPool *pool)
       m_acks(pool ? pool : m_ownPool.get()),
       m_peerWindow(Config::DefaultMaximumFragments + 1),
       m_peerUna(config.initialSendSn),
+      m_sendEnd(config.initialSendSn),
       m_fullTransmission(m_send.transmissions())
 {
     applyConfig();
@@ -74,8 +75,11 @@ void Engine::applyConfig()
 
 void Engine::readCongestionWindow()
 {
+    const std::uint32_t before = m_window;
     m_window = m_congestion->window();
     m_windowLimitsAll = m_congestion->limitsRetransmissions();
+    if (m_window < before)
+        closeSendWindow();
 }
 
 void Engine::trim()
@@ -124,6 +128,7 @@ void Engine::tellOpenWindow()
     m_windowWasClosed = false;
     m_control |= TellsWindow;
     m_tells = 1;
+    m_awaitsNews = true;
 }
 
 std::optional<std::size_t> Engine::receiveFromClosedWindow(MutableBytes buffer)
@@ -159,6 +164,7 @@ bool Engine::setSendWindow(std::uint32_t segments)
     if (segments < 1 || segments > Config::MaximumWindow)
         return false;
     m_config.sendWindow = segments;
+    closeSendWindow();
     return true;
 }
 
@@ -225,6 +231,7 @@ void Engine::setCongestionControl(CongestionControl kind)
     m_congestion = CongestionController::create(kind, mss(), m_config.fastResend);
     m_config.congestionControl = kind;
     readCongestionWindow();
+    closeSendWindow();
 }
 
 void Engine::setCongestionController(std::unique_ptr<CongestionController> controller)
@@ -233,6 +240,7 @@ void Engine::setCongestionController(std::unique_ptr<CongestionController> contr
     m_congestion = std::move(controller);
     m_congestion->setMss(mss());
     readCongestionWindow();
+    closeSendWindow();
 }
 
 void Engine::setConversation(std::uint32_t conv)

@@ -18,84 +18,100 @@ constexpr std::uint32_t DeadLinkTries = 4;
 
 } // namespace
 
-// What the segments of one datagram add up to; applied once at its end.
-struct Engine::InputState
-{
-    Input input;
-    std::uint32_t una;
-    std::uint32_t newlyAcknowledged = 0;
-    std::uint32_t newestTransmission = 0; // of the segments acknowledged
-    bool hasTransmission = false;
-    bool implausible = false;
-    Duration rtt{ -1 }; // of the newest of them; one sample a datagram
-};
-
 Engine::Input Engine::handleDatagram(Instant now, ByteView datagram)
 {
-    InputState state;
-    Input &input = state.input;
-    state.una = m_peerUna;
+    Input input;
+    input.plausible = true;
     const bool readable = isReadable();
+    const std::uint32_t before = m_peerUna;
 
+    ByteView rest = datagram;
     SegmentView segment;
-    const std::size_t size = datagram.size();
     ParseError error = ParseError::None;
-    while ((error = parseSegment(m_config.conv, datagram, segment)) == ParseError::None) {
+    while ((error = parseSegment(m_config.conv, rest, segment)) == ParseError::None) {
         const SegmentHeader &header = segment.header;
-        // Nobody can have what was never sent: a forged una must not release anything.
-        if (serialLess(m_send.next(), header.una)) [[unlikely]] {
-            input.malformed = true;
+        // Most segments repeat what is known.
+        if ((header.una != m_peerUna || header.window != m_peerWindow)
+            && !acceptPeerState(header, before, input)) [[unlikely]]
             break;
-        }
         ++input.segments;
-        // Only the newest word on the window counts, not one of a datagram that came late.
-        if (!serialLess(header.una, state.una)) [[likely]] {
-            state.una = header.una;
-            m_peerWindow = header.window;
-        } else if (serialLess(header.una, m_peerUna)) {
-            state.implausible = true;
-        }
-        if (header.command == Command::Push)
-            handlePush(now, segment, state);
+        if (header.command == Command::Push) [[likely]]
+            handlePush(now, segment, input);
         else if (header.command == Command::Ack)
-            handleAck(now, header.sn, header.timestamp, state);
+            handleAck(now, header.sn, header.timestamp, input);
         else
             handleProbe(now, header.command, input);
     }
-    if (error != ParseError::End) [[unlikely]] {
-        if (error == ParseError::WrongConversation && input.segments == 0)
-            input.wrongConversation = true;
-        else
-            input.malformed = true;
-    }
-    if (input.malformed) [[unlikely]]
-        ++m_stats.malformedIn;
-    if (input.segments == 0) [[unlikely]]
+    if (error != ParseError::End) [[unlikely]]
+        noteMalformed(error, input);
+    if (input.segments == 0) [[unlikely]] {
+        input.plausible = false;
         return input;
-
+    }
     ++m_stats.datagramsIn;
-    m_stats.bytesIn += size;
-    if (state.una != m_peerUna || state.newlyAcknowledged > 0)
-        finishAcks(now, state);
-    input.plausible = !state.implausible && !input.malformed;
-    input.becameReadable = !readable && isReadable();
+    m_stats.bytesIn += datagram.size();
+    if (m_peerUna != before || m_acknowledged.count > 0)
+        input.acknowledged = finishAcks(now);
+    if (!readable && isReadable())
+        input.becameReadable = true;
     return input;
 }
 
-inline void Engine::handlePush(Instant now, const SegmentView &segment, InputState &state)
+// una and wnd of a segment, if they are news; `before` is the una before this datagram. False when
+// the datagram is to be left there.
+inline bool Engine::acceptPeerState(const SegmentHeader &header, std::uint32_t before, Input &input)
+{
+    // Only the newest word on the window counts, not one of a datagram that came late.
+    if (header.una - m_peerUna <= m_send.next() - m_peerUna) [[likely]] {
+        m_peerUna = header.una;
+        m_peerWindow = header.window;
+        if (serialLess(header.una + header.window, m_sendEnd)) [[unlikely]]
+            closeSendWindow();
+        return true;
+    }
+    // Nobody can have what was never sent: a forged una must not release anything.
+    if (serialLess(m_send.next(), header.una))
+        return false;
+    if (serialLess(header.una, before))
+        input.plausible = false;
+    return true;
+}
+
+// What made the reading of a datagram stop before its end; None: its una.
+void Engine::noteMalformed(ParseError error, Input &input)
+{
+    if (error == ParseError::WrongConversation && input.segments == 0) {
+        input.wrongConversation = true;
+        return;
+    }
+    m_stats.malformedIn += !input.malformed; // once a datagram
+    input.malformed = true;
+    input.plausible = false;
+}
+
+inline void Engine::handlePush(Instant now, const SegmentView &segment, Input &input)
 {
     ++m_stats.segmentsIn;
     const SegmentHeader &header = segment.header;
     const ReceiveQueue::Result result = m_receive.insert(header.sn, header.fragment, segment.data);
     if (result == ReceiveQueue::Result::Stored) [[likely]] {
-        state.input.receivedData = true;
-        m_probesUnanswered = 0; // a lost WINS must not count against the link for ever
-        m_tells = 0;
-        m_tellDeadline = Never;
-    } else if (!acceptDuplicate(result, state)) {
+        input.receivedData = true;
+        if (m_awaitsNews) [[unlikely]]
+            noteNews();
+    } else if (!acceptDuplicate(result, input)) {
         return;
     }
     noteAck(now, header.sn, header.timestamp);
+}
+
+// A new data segment: what was asked of the peer, or told it, has arrived. A lost WINS must not
+// count against the link for ever.
+void Engine::noteNews()
+{
+    m_awaitsNews = false;
+    m_probesUnanswered = 0;
+    m_tells = 0;
+    m_tellDeadline = Never;
 }
 
 // An ACK is sent for everything that came out of order and for the last that came in order; una
@@ -124,11 +140,11 @@ void Engine::keepAck(const PendingAck &ack)
 }
 
 // A segment that was not stored: whether it is acknowledged all the same.
-bool Engine::acceptDuplicate(ReceiveQueue::Result result, InputState &state)
+bool Engine::acceptDuplicate(ReceiveQueue::Result result, Input &input)
 {
     if (result == ReceiveQueue::Result::OutOfWindow) {
         ++m_stats.outOfWindowIn;
-        state.implausible = true;
+        input.plausible = false;
         m_control |= TellsWindow; // so that the peer learns that it goes too far
         return false;
     }
@@ -163,35 +179,33 @@ void Engine::handleProbe(Instant now, Command command, Input &input)
     m_lastProgress = now;
 }
 
-inline void Engine::handleAck(Instant now, std::uint32_t sn, std::uint32_t timestamp,
-                              InputState &state)
+inline void Engine::handleAck(Instant now, std::uint32_t sn, std::uint32_t timestamp, Input &input)
 {
     ++m_stats.acksIn;
     if (!m_send.isOutstanding(sn)) [[unlikely]] {
-        if (!serialLess(sn, m_send.next())) {
-            state.input.malformed = true;
-            state.implausible = true;
-        }
+        if (!serialLess(sn, m_send.next()))
+            noteMalformed(ParseError::None, input);
         return;
     }
+    Acknowledged &state = m_acknowledged;
     const SendQueue::Segment &segment = m_send.segment(sn);
     if (timestamp == segment.lastTimestamp) [[likely]] {
-        if (!state.hasTransmission || serialLess(state.newestTransmission, segment.transmission)) {
+        if (!state.anyTransmission || serialLess(state.newestTransmission, segment.transmission)) {
             state.newestTransmission = segment.transmission;
             state.rtt = now - segment.lastSent;
         }
-        state.hasTransmission = true;
+        state.anyTransmission = true;
     } else if (serialDistance(timestamp, segment.firstTimestamp) >= 0
                && serialDistance(segment.lastTimestamp, timestamp) > 0) {
         // It answers an earlier transmission, whose time is known to the millisecond only.
         const std::int32_t age = serialDistance(wireTime(now), timestamp);
-        if (!state.hasTransmission)
+        if (!state.anyTransmission)
             state.rtt = std::chrono::milliseconds(age);
     } // else the ts was never ours: no measurement
-    if (serialLess(sn, state.una))
+    if (serialLess(sn, m_peerUna))
         return; // acknowledged with all the others before una
     m_send.acknowledge(sn);
-    ++state.newlyAcknowledged;
+    ++state.count;
 }
 
 // Fast retransmission. Every datagram that acknowledges something counts once against every
@@ -216,26 +230,28 @@ inline void Engine::detectLosses(Instant now, std::uint32_t passed)
     loseSentBefore(now, threshold);
 }
 
-// una, congestion control and losses, once per datagram.
-void Engine::finishAcks(Instant now, InputState &state)
+// una, congestion control and losses, once per datagram. Whether something was acknowledged for
+// the first time.
+bool Engine::finishAcks(Instant now)
 {
     const std::uint32_t before = m_send.una();
     const std::uint32_t inFlight = m_send.flightSize();
-    m_peerUna = state.una;
-    state.newlyAcknowledged += m_send.acknowledgeUntil(state.una);
-    if (state.newlyAcknowledged == 0)
-        return;
-    state.input.acknowledged = true;
+    Acknowledged state = m_acknowledged;
+    m_acknowledged = {};
+    state.count += m_send.acknowledgeUntil(m_peerUna);
+    if (state.count == 0)
+        return false;
     m_probesUnanswered = 0;
     m_lastProgress = now;
     m_rtt.addSample(state.rtt);
     if (m_config.congestionControl != CongestionControl::Off) {
-        m_congestion->onAck({ now, state.newlyAcknowledged, inFlight, m_send.una() != before,
+        m_congestion->onAck({ now, state.count, inFlight, m_send.una() != before,
                               m_congestionLimited, m_rtt.srtt(), state.rtt });
         readCongestionWindow();
     }
-    if (state.hasTransmission && m_config.fastResend > 0)
+    if (state.anyTransmission && m_config.fastResend > 0)
         detectLosses(now, state.newestTransmission);
+    return true;
 }
 
 // Whether the segment was sent after the reaction to the last loss. Counted back from now, so that

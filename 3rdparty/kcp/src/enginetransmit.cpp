@@ -46,24 +46,27 @@ std::size_t Engine::transmit(Instant now, MutableBytes buffer, bool sendsData)
         if (size > 0)
             limit = std::min<std::size_t>(limit, m_config.mtu);
     }
+    if (sendsData && m_send.hasLost()) [[unlikely]] {
+        size = writeLost(now, buffer.first(limit), header, size);
+        limit = std::min<std::size_t>(limit, m_config.mtu);
+        sendsData = !m_send.hasLost() && m_send.hasUnsent() && mayStartSegment();
+    }
     while (sendsData) {
-        const bool lost = m_send.hasLost();
-        const std::uint32_t length = lost ? m_send.lostLength() : m_send.nextLength();
+        const std::uint32_t length = m_send.nextLength();
         const std::size_t end = size + HeaderSize + length;
         if (end > limit)
             break;
         if (m_send.pipe() == 0) [[unlikely]]
             noteSendingAgain(now);
-        const std::uint32_t sn = lost ? m_send.firstLost() : m_send.next();
-        const SendQueue::Segment &segment = lost ? m_send.sendAgain(sn, now, timestamp)
-                                                 : m_send.sendNext(length, now, timestamp);
+        const std::uint32_t sn = m_send.next();
+        const SendQueue::Segment &segment = m_send.sendNext(length, now, timestamp);
         ++m_stats.segmentsOut;
         header.write(p + size, Command::Push, segment.fragment, timestamp, sn, length);
         m_send.copyPayload(segment, p + size + HeaderSize);
         size = end;
         limit = std::min<std::size_t>(limit, m_config.mtu);
         // The length is looked at first: it says sooner that this datagram is full.
-        sendsData = m_send.mayFit(limit, size + HeaderSize) && hasDataToSend();
+        sendsData = m_send.mayFit(limit, size + HeaderSize) && mayStartSegment();
     }
     m_stats.datagramsOut += size > 0;
     m_stats.bytesOut += size;
@@ -86,11 +89,51 @@ bool Engine::fitsIntoWindow(std::uint32_t length) const
     return bytes <= std::uint64_t{ m_window } * m_config.mtu;
 }
 
+// As many of the lost segments as fit behind what is there already.
+std::size_t Engine::writeLost(Instant now, MutableBytes buffer, HeaderWriter header,
+                              std::size_t size)
+{
+    const std::uint32_t timestamp = wireTime(now);
+    std::uint8_t *p = buffer.data();
+    std::size_t limit = buffer.size();
+    while (m_send.hasLost() && maySendAgain()) {
+        const std::uint32_t length = m_send.lostLength();
+        const std::size_t end = size + HeaderSize + length;
+        if (end > limit)
+            break;
+        const std::uint32_t sn = m_send.firstLost();
+        const SendQueue::Segment &segment = m_send.sendAgain(sn, now, timestamp);
+        ++m_stats.segmentsOut;
+        header.write(p + size, Command::Push, segment.fragment, timestamp, sn, length);
+        m_send.copyPayload(segment, p + size + HeaderSize);
+        size = end;
+        limit = std::min<std::size_t>(limit, m_config.mtu);
+    }
+    closeSendWindow();
+    return size;
+}
+
 // Nothing was under way: the peer's silence counts from now on.
 inline void Engine::noteSendingAgain(Instant now)
 {
-    if (!m_send.hasLost() && m_probesUnanswered == 0)
+    if (m_probesUnanswered == 0)
         m_lastProgress = now;
+}
+
+bool Engine::openSendWindow()
+{
+    const std::uint32_t next = m_send.next();
+    const std::uint32_t flight = next - m_send.una();
+    const std::uint32_t unheard = next - m_peerUna;
+    const std::uint32_t counted = m_windowLimitsAll ? m_send.pipe() : flight;
+    if (flight >= m_config.sendWindow || unheard >= m_peerWindow)
+        return false;
+    if (counted >= m_window) // room for this one, or for none
+        return m_windowLimitsAll && fitsIntoWindow(m_send.nextLength());
+    m_sendEnd = next
+            + std::min({ m_config.sendWindow - flight, m_peerWindow - unheard,
+                         m_window - counted });
+    return true;
 }
 
 // What stands in front of the data.
@@ -137,6 +180,7 @@ std::size_t Engine::writeProbes(Instant now, MutableBytes buffer, HeaderWriter h
         header.write(buffer.data(), Command::WindowAsk, 0, timestamp, 0, 0);
         size += HeaderSize;
         m_control &= static_cast<std::uint8_t>(~AsksWindow);
+        m_awaitsNews = true;
         if (m_probesUnanswered++ == 0 && m_send.flightSize() == 0)
             m_lastProgress = now;
         ++m_stats.probesOut;
@@ -160,6 +204,7 @@ void Engine::scheduleNextTell(Instant now)
         m_tells = 0; // the peer's own probes are as frequent
         return;
     }
+    m_awaitsNews = true;
     m_tellDeadline = now + delay;
     ++m_tells;
 }

@@ -247,7 +247,14 @@ private:
         std::uint32_t sn;
         std::uint32_t timestamp;
     };
-    struct InputState;
+    // What the ACKs of one datagram add up to; applied once at its end.
+    struct Acknowledged
+    {
+        std::uint32_t count = 0;
+        std::uint32_t newestTransmission = 0; // of the segments, if anyTransmission
+        bool anyTransmission = false;
+        Duration rtt{ -1 }; // of the newest of them; one sample a datagram
+    };
 
     // What stands in front of the data of the next datagram.
     enum Control : std::uint8_t {
@@ -273,13 +280,16 @@ private:
             updateProbe(now);
     }
     void applyConfig();
-    void handlePush(Instant now, const SegmentView &segment, InputState &state);
-    void handleAck(Instant now, std::uint32_t sn, std::uint32_t timestamp, InputState &state);
+    bool acceptPeerState(const SegmentHeader &header, std::uint32_t before, Input &input);
+    [[gnu::cold]] void noteMalformed(ParseError error, Input &input);
+    void handlePush(Instant now, const SegmentView &segment, Input &input);
+    void handleAck(Instant now, std::uint32_t sn, std::uint32_t timestamp, Input &input);
     void noteAck(Instant now, std::uint32_t sn, std::uint32_t timestamp);
     void keepAck(const PendingAck &ack);
-    bool acceptDuplicate(ReceiveQueue::Result result, InputState &state);
-    void handleProbe(Instant now, Command command, Input &input);
-    void finishAcks(Instant now, InputState &state);
+    [[gnu::noinline]] bool acceptDuplicate(ReceiveQueue::Result result, Input &input);
+    [[gnu::noinline]] void handleProbe(Instant now, Command command, Input &input);
+    [[gnu::noinline]] void noteNews();
+    bool finishAcks(Instant now);
     void detectLosses(Instant now, std::uint32_t passed);
     [[gnu::noinline]] void loseSentBefore(Instant now, std::uint32_t threshold);
     bool isNewEpisode(std::uint32_t transmission) const;
@@ -295,20 +305,18 @@ private:
     void tellOpenWindow();
     std::optional<std::size_t> receiveFromClosedWindow(MutableBytes buffer);
     std::uint32_t limitedWindow(std::uint32_t window) const;
-    bool hasDataToSend() const
+    bool hasDataToSend()
     {
         if (m_send.hasLost()) [[unlikely]]
-            return !m_windowLimitsAll || isPipeOpen(m_send.lostLength());
+            return maySendAgain();
         return m_send.hasUnsent() && mayStartSegment();
     }
-    // Whether the windows let a new segment go.
-    bool mayStartSegment() const
-    {
-        const std::uint32_t next = m_send.next();
-        const std::uint32_t flight = next - m_send.una();
-        return flight < m_config.sendWindow && next - m_peerUna < m_peerWindow
-                && (m_windowLimitsAll ? isPipeOpen(m_send.nextLength()) : flight < m_window);
-    }
+    bool maySendAgain() const { return !m_windowLimitsAll || isPipeOpen(m_send.lostLength()); }
+    // Whether the windows let a new segment go. How far they do is found out once, and holds until
+    // one of them shrinks.
+    bool mayStartSegment() { return m_send.next() != m_sendEnd || openSendWindow(); }
+    [[gnu::noinline]] bool openSendWindow();
+    void closeSendWindow() { m_sendEnd = m_send.next(); }
     // A congestion window counts full segments' worth of bytes (as in RFC 9002): one that has
     // shrunk to a few segments still lets the small messages of a game through.
     bool isPipeOpen(std::uint32_t length) const
@@ -317,6 +325,8 @@ private:
     }
     bool fitsIntoWindow(std::uint32_t length) const;
     void noteSendingAgain(Instant now);
+    [[gnu::noinline]] std::size_t writeLost(Instant now, MutableBytes buffer, HeaderWriter header,
+                                            std::size_t size);
     std::size_t writeControl(Instant now, MutableBytes buffer, HeaderWriter header, bool sendsData);
     std::size_t writeAcks(MutableBytes buffer, HeaderWriter header);
     std::size_t writeProbes(Instant now, MutableBytes buffer, HeaderWriter header);
@@ -336,6 +346,8 @@ private:
     bool m_windowLimitsAll = false; // limitsRetransmissions() of the controller
     std::uint32_t m_peerWindow;
     std::uint32_t m_peerUna; // the newest una of the peer, the one m_peerWindow came with
+    std::uint32_t m_sendEnd; // new segments before this sn may go; at it, openSendWindow() says
+    Acknowledged m_acknowledged;
     std::uint32_t m_fullTransmission; // first transmission after the last reaction to a loss
     Instant m_lastTold = Instant::min(); // when the last WINS came
     std::array<std::uint32_t, Config::MaximumFastResend> m_passed{}; // see detectLosses()
@@ -349,6 +361,7 @@ private:
     std::uint8_t m_control = 0; // flags of Control
     bool m_peerToldClosed = false; // by WINS
     bool m_windowWasClosed = false; // we have told the peer of a window of 0
+    bool m_awaitsNews = false; // see noteNews()
     bool m_congestionLimited = false; // not the application was what kept data back
     bool m_dead = false;
 };

@@ -42,8 +42,7 @@ public:
         for (std::uint32_t done = 0; done != count;) {
             const std::uint32_t from = (first + done) & m_mask;
             const std::uint32_t to = (first + done) & (capacity - 1);
-            const std::uint32_t run =
-                    std::min({ count - done, m_capacity - from, capacity - to });
+            const std::uint32_t run = std::min({ count - done, m_capacity - from, capacity - to });
             std::memcpy(values + to, m_values + from, run * sizeof(T));
             done += run;
         }

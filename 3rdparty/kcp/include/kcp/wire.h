@@ -62,8 +62,9 @@ inline ParseError parseSegment(std::uint32_t conv, ByteView &rest, SegmentView &
     if (length > rest.size() - HeaderSize)
         return ParseError::BadLength;
     const std::uint8_t command = p[4];
-    if (command < static_cast<std::uint8_t>(Command::Push)
-        || command > static_cast<std::uint8_t>(Command::WindowTell))
+    if (command != static_cast<std::uint8_t>(Command::Push)
+        && (command < static_cast<std::uint8_t>(Command::Push)
+            || command > static_cast<std::uint8_t>(Command::WindowTell)))
         return ParseError::BadCommand;
     segment.header.conv = conv;
     segment.header.command = static_cast<Command>(command);
