@@ -213,8 +213,9 @@ inline void Engine::handleAck(Instant now, std::uint32_t sn, std::uint32_t times
 // is enough to remember the fastResend newest transmissions acknowledged so far: all that was sent
 // before the oldest of these is lost, and stands at the head of its list. No segment is visited
 // to be counted.
-inline void Engine::detectLosses(Instant now, std::uint32_t passed)
+inline void Engine::detectLosses(Instant now)
 {
+    std::uint32_t passed = m_acknowledged.newestTransmission;
     std::uint32_t *const begin = m_passed.data();
     std::uint32_t *const end = begin + m_config.fastResend;
     for (std::uint32_t *p = begin; p != end; ++p) {
@@ -236,21 +237,24 @@ bool Engine::finishAcks(Instant now)
 {
     const std::uint32_t before = m_send.una();
     const std::uint32_t inFlight = m_send.flightSize();
-    Acknowledged state = m_acknowledged;
-    m_acknowledged = {};
-    state.count += m_send.acknowledgeUntil(m_peerUna);
-    if (state.count == 0)
+    const std::uint32_t count = m_acknowledged.count + m_send.acknowledgeUntil(m_peerUna);
+    if (count == 0)
         return false;
+    const Duration rtt = m_acknowledged.rtt;
+    const bool anyTransmission = m_acknowledged.anyTransmission;
+    m_acknowledged.count = 0;
+    m_acknowledged.anyTransmission = false;
+    m_acknowledged.rtt = Duration(-1);
     m_probesUnanswered = 0;
     m_lastProgress = now;
-    m_rtt.addSample(state.rtt);
+    m_rtt.addSample(rtt);
     if (m_config.congestionControl != CongestionControl::Off) {
-        m_congestion->onAck({ now, state.count, inFlight, m_send.una() != before,
-                              m_congestionLimited, m_rtt.srtt(), state.rtt });
+        m_congestion->onAck({ now, count, inFlight, m_send.una() != before, m_congestionLimited,
+                              m_rtt.srtt(), rtt });
         readCongestionWindow();
     }
-    if (state.anyTransmission && m_config.fastResend > 0)
-        detectLosses(now, state.newestTransmission);
+    if (anyTransmission && m_config.fastResend > 0)
+        detectLosses(now);
     return true;
 }
 

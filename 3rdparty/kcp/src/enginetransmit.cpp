@@ -59,14 +59,13 @@ std::size_t Engine::transmit(Instant now, MutableBytes buffer, bool sendsData)
         if (m_send.pipe() == 0) [[unlikely]]
             noteSendingAgain(now);
         const std::uint32_t sn = m_send.next();
-        const SendQueue::Segment &segment = m_send.sendNext(length, now, timestamp);
+        const SendQueue::Segment &segment = m_send.sendNext(now, timestamp);
         ++m_stats.segmentsOut;
         header.write(p + size, Command::Push, segment.fragment, timestamp, sn, length);
         m_send.copyPayload(segment, p + size + HeaderSize);
         size = end;
         limit = std::min<std::size_t>(limit, m_config.mtu);
-        // The length is looked at first: it says sooner that this datagram is full.
-        sendsData = m_send.mayFit(limit, size + HeaderSize) && mayStartSegment();
+        sendsData = size + HeaderSize <= limit && m_send.hasUnsent() && mayStartSegment();
     }
     m_stats.datagramsOut += size > 0;
     m_stats.bytesOut += size;

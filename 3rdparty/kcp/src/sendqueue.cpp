@@ -31,6 +31,7 @@ SendQueue::SendQueue(BlockPool *pool, std::uint32_t initialSn, std::uint32_t mss
       m_mss(mss),
       m_una(initialSn),
       m_next(initialSn),
+      m_end(initialSn),
       m_fresh(initialSn)
 {
 }
@@ -46,9 +47,35 @@ SendQueue::~SendQueue()
 
 void SendQueue::setMss(std::uint32_t mss)
 {
+    if (mss < m_mss) {
+        for (std::uint32_t sn = m_una; sn != m_next; ++sn)
+            m_largestLength = std::max<std::uint32_t>(m_largestLength, m_segments.at(sn).length);
+        unprepare();
+    }
     m_mss = mss;
     countMessageSegments();
-    updateNextLength();
+    prepareFromRecord();
+}
+
+// What was prepared is to be cut again.
+void SendQueue::unprepare()
+{
+    if (m_provisional)
+        m_end = m_next;
+    m_provisional = false;
+    if (m_next == m_end)
+        return;
+    m_cutChunk = m_segments.at(m_next).chunk;
+    m_cutPosition = m_segments.at(m_next).position;
+    const std::uint32_t behind = m_records.size();
+    for (std::uint32_t sn = m_next; sn != m_end; ++sn)
+        m_records.push({ m_segments.at(sn).length, false });
+    for (std::uint32_t i = 0; i < behind; ++i) {
+        const Record record = m_records.front();
+        m_records.pop();
+        m_records.push(record);
+    }
+    m_end = m_next;
 }
 
 void SendQueue::countMessageSegments()
@@ -67,67 +94,122 @@ void SendQueue::countMessageSegments()
 void SendQueue::append(ByteView data, bool stream)
 {
     const std::size_t size = data.size();
-    if (m_lastChunk && size != 0 && m_lastChunk->capacity - m_lastChunk->size >= size) [[likely]]
-        appendToChunk(m_lastChunk, data);
-    else
-        appendBytes(data);
     m_appendedBytes += size;
-    if (stream || size > m_mss)
-        appendRecord(size, stream);
-    else
-        m_records.push({ size, false });
-    if (m_records.size() == 1)
-        updateNextLength();
+    // Nearly always it is a message of one segment.
+    if (stream || size > m_mss || size == 0 || !m_records.isEmpty()) [[unlikely]]
+        return appendRecord(data, stream);
+    Chunk *chunk = m_lastChunk;
+    if (!chunk || chunk->capacity - chunk->size < size) [[unlikely]]
+        chunk = addChunk(size);
+    const std::uint32_t position = chunk->size;
+    prepare(chunk, position, static_cast<std::uint32_t>(size), 0);
+    chunk->size = position + static_cast<std::uint32_t>(size);
+    std::memcpy(chunk->data() + position, data.data(), size);
 }
 
-// A write to the stream, or a message of several fragments.
-void SendQueue::appendRecord(std::size_t size, bool stream)
+// The segment m_end begins here.
+inline void SendQueue::prepare(Chunk *chunk, std::uint32_t position, std::uint32_t length,
+                               std::uint8_t fragment)
 {
-    if (!stream) {
-        m_moreFragments += segmentsOf(size, m_mss) - 1;
-    } else if (size == 0) {
+    if (m_end - m_una >= m_segments.capacity()) [[unlikely]]
+        growSegments();
+    Segment &segment = m_segments.at(m_end++);
+    segment.chunk = chunk;
+    segment.position = position;
+    segment.length = static_cast<std::uint16_t>(length);
+    segment.transmissions = 1;
+    segment.fragment = fragment;
+    segment.list = Fresh;
+    segment.timeouts = 0;
+}
+
+// Anything but a short message with nothing but such before it.
+void SendQueue::appendRecord(ByteView data, bool stream)
+{
+    const std::size_t size = data.size();
+    if (stream && size == 0)
         return;
-    } else {
+    Chunk *last = m_lastChunk;
+    const std::uint32_t position = last ? last->size : 0;
+    appendBytes(data);
+    if (m_records.isEmpty()) {
+        m_cutChunk = last; // without one, the first that there will be
+        m_cutPosition = position;
+    }
+    if (stream) {
         m_unsentStreamBytes += size;
         if (!m_records.isEmpty() && m_records.back().stream) {
             m_records.back().remaining += size;
+            prepareFromRecord();
             return;
         }
         ++m_streamRecords;
+    } else {
+        m_moreFragments += segmentsOf(size, m_mss) - 1;
     }
     m_records.push({ size, stream });
+    prepareFromRecord();
 }
 
-// A piece of the stream, or of a message of several fragments, goes out. Returns frg.
-std::uint8_t SendQueue::cutRecord(Record &record, std::uint32_t length)
+// Makes the next piece of the first record the segment m_next, if nothing stands before it. It is
+// made again whenever something changes before it leaves.
+void SendQueue::prepareFromRecord()
 {
-    record.remaining -= length;
-    const std::size_t remaining = record.remaining;
+    if (m_provisional)
+        --m_end;
+    m_provisional = false;
+    if (m_next != m_end || m_records.isEmpty())
+        return;
+    if (!m_cutChunk)
+        m_cutChunk = m_firstChunk;
+    while (m_cutChunk && m_cutPosition == m_cutChunk->size && m_cutChunk->next) {
+        m_cutChunk = m_cutChunk->next;
+        m_cutPosition = 0;
+    }
+    const Record &record = m_records.front();
+    std::size_t size = m_mss;
     std::uint8_t fragment = 0;
-    if (record.stream) {
-        m_unsentStreamBytes -= length;
-        m_streamRecords -= remaining == 0;
-    } else {
+    if (!record.stream && (record.remaining > size || m_fragmentSize > 0)) {
+        size = messageFragmentSize(record.remaining);
         // The first fragment says how many follow: they must be as long.
-        m_fragmentSize = length;
-        --m_moreFragments;
-        fragment = static_cast<std::uint8_t>((remaining + length - 1) / length);
+        if (record.remaining > size)
+            fragment = static_cast<std::uint8_t>((record.remaining - 1) / size);
     }
-    if (remaining == 0)
-        m_records.pop();
-    updateNextLength();
-    return fragment;
+    const auto length = static_cast<std::uint32_t>(std::min(record.remaining, size));
+    prepare(m_cutChunk, m_cutPosition, length, fragment);
+    m_provisional = true;
 }
 
-inline void SendQueue::appendToChunk(Chunk *chunk, ByteView data)
+// A segment was sent while there are records: it may be the first one's. Returns it, since it may
+// lie elsewhere now.
+const SendQueue::Segment &SendQueue::cutRecord()
 {
-    const std::uint32_t position = chunk->size;
-    chunk->size = position + static_cast<std::uint32_t>(data.size());
-    if (!m_cutChunk) [[unlikely]] {
-        m_cutChunk = chunk;
-        m_cutPosition = position;
+    const std::uint32_t sn = m_next - 1;
+    if (m_provisional) {
+        m_provisional = false;
+        const std::uint32_t length = m_segments.at(sn).length;
+        Record &record = m_records.front();
+        record.remaining -= length;
+        const bool ended = record.remaining == 0;
+        if (record.stream) {
+            m_unsentStreamBytes -= length;
+            m_streamRecords -= ended;
+        } else {
+            m_moreFragments -= !ended;
+            m_fragmentSize = ended ? 0 : length;
+        }
+        if (length > m_mss)
+            m_largestLength = std::max(m_largestLength, length);
+        m_cutPosition += length;
+        while (length > 0 && m_cutPosition > m_cutChunk->size) {
+            m_cutPosition -= m_cutChunk->size;
+            m_cutChunk = m_cutChunk->next;
+        }
+        if (ended)
+            m_records.pop();
     }
-    std::memcpy(chunk->data() + position, data.data(), data.size());
+    prepareFromRecord();
+    return m_segments.at(sn);
 }
 
 void SendQueue::appendBytes(ByteView data)
@@ -137,17 +219,9 @@ void SendQueue::appendBytes(ByteView data)
         if (!chunk || chunk->size == chunk->capacity)
             chunk = addChunk(data.size());
         const std::size_t part = std::min<std::size_t>(data.size(), chunk->capacity - chunk->size);
-        appendToChunk(chunk, data.first(part));
+        std::memcpy(chunk->data() + chunk->size, data.data(), part);
+        chunk->size += static_cast<std::uint32_t>(part);
         data = data.subspan(part);
-    }
-}
-
-// The segment that was cut last goes on in the next chunks.
-void SendQueue::cutChunks()
-{
-    while (m_cutPosition > m_cutChunk->size) {
-        m_cutPosition -= m_cutChunk->size;
-        m_cutChunk = m_cutChunk->next;
     }
 }
 
@@ -170,7 +244,7 @@ SendQueue::Chunk *SendQueue::addChunk(std::size_t wanted)
 
 std::size_t SendQueue::unsentSegments() const
 {
-    return m_records.size() - m_streamRecords + m_moreFragments
+    return m_end - m_next - m_provisional + m_records.size() - m_streamRecords + m_moreFragments
             + (m_unsentStreamBytes + m_mss - 1) / m_mss;
 }
 
@@ -309,44 +383,38 @@ inline void SendQueue::moveUna(std::uint32_t una)
     if (una == m_next) {
         m_largestLength = 0;
         m_listEnd = 0;
-    } else if (m_segments.at(una).chunk == m_firstChunk) {
-        return;
     }
-    releaseChunks();
+    if (una == m_end || m_segments.at(una).chunk != m_firstChunk)
+        releaseChunks();
 }
 
 void SendQueue::trim()
 {
-    if (m_una == m_next)
-        m_segments.release();
     if (m_pipe == 0 && m_lostSegments == 0)
         m_lists.release();
-    if (m_firstChunk && m_una == m_next && unsentBytes() == 0) {
-        m_pool->release(m_firstChunk, m_firstChunk->blockSize());
-        m_firstChunk = m_lastChunk = nullptr;
-    }
     m_records.trim();
+    if (!isEmpty())
+        return;
+    m_segments.release();
+    if (m_firstChunk)
+        m_pool->release(m_firstChunk, m_firstChunk->blockSize());
+    m_firstChunk = m_lastChunk = nullptr;
 }
 
 void SendQueue::releaseChunks()
 {
     const Chunk *keep = nullptr;
-    if (m_una != m_next) {
+    if (m_una != m_end) {
         keep = m_segments.at(m_una).chunk;
-    } else if (unsentBytes() > 0) {
-        keep = m_cutChunk;
-    } else {
-        // Nothing is left: one small chunk waits for the next write.
-        m_cutChunk = nullptr;
-        if (m_firstChunk && m_firstChunk == m_lastChunk
-            && m_firstChunk->blockSize() <= LargestKeptChunk) {
-            m_firstChunk->size = 0;
+        // An empty message may stand before the first chunk of all.
+        if (!keep)
             return;
-        }
-    }
-    // An empty message may stand before the first chunk of all.
-    if (!keep && m_cutChunk)
+    } else if (m_firstChunk && m_firstChunk == m_lastChunk
+               && m_firstChunk->blockSize() <= LargestKeptChunk) {
+        // Nothing is left: one small chunk waits for the next write.
+        m_firstChunk->size = 0;
         return;
+    }
     while (m_firstChunk != keep) {
         Chunk *chunk = m_firstChunk;
         m_firstChunk = chunk->next;

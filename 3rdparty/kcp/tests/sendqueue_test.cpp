@@ -31,7 +31,7 @@ struct Fixture
         queue.setMss(mss);
         const std::uint32_t length = queue.nextLength();
         const std::uint32_t sn = queue.next();
-        queue.sendNext(length, now, wireTime(now));
+        queue.sendNext(now, wireTime(now));
         CHECK(queue.next() == sn + 1);
         CHECK(queue.segment(sn).length == length);
         return payload(sn) + "/" + std::to_string(queue.segment(sn).fragment);
@@ -286,7 +286,7 @@ TEST_CASE("an idle queue holds no memory after trim()")
     const auto use = [&data](SendQueue &queue) {
         queue.append(data, true);
         while (queue.hasUnsent())
-            queue.sendNext(queue.nextLength(), Instant{}, 0);
+            queue.sendNext(Instant{}, 0);
         CHECK(queue.acknowledgeUntil(queue.next()) == (data.size() + 1375) / 1376);
         CHECK(queue.isEmpty());
     };

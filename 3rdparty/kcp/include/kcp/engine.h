@@ -290,7 +290,7 @@ private:
     [[gnu::noinline]] void handleProbe(Instant now, Command command, Input &input);
     [[gnu::noinline]] void noteNews();
     bool finishAcks(Instant now);
-    void detectLosses(Instant now, std::uint32_t passed);
+    void detectLosses(Instant now);
     [[gnu::noinline]] void loseSentBefore(Instant now, std::uint32_t threshold);
     bool isNewEpisode(std::uint32_t transmission) const;
     void judgeLink(Instant now, std::uint32_t tries, Instant lastTry);

@@ -14,8 +14,14 @@
 namespace kcp {
 
 // The application's bytes lie in a chain of chunks and are copied once more, into the datagram.
-// They are cut into segments only when the window lets them go: so a new MTU, or another write in
-// the same turn, is taken into account.
+// The stream, and messages of several segments, are cut only when the window lets them go: so a new
+// MTU, or another write in the same turn, is taken into account. A message that fits one segment
+// becomes one at once, and is cut again in the rare case that the MTU shrinks.
+//
+//        una               next (snd_nxt)                end
+//    -----|--- in flight ---|--- prepared: to be sent -----|   records: not cut yet
+//
+// If anything waits, the segment `next` is prepared.
 //
 // A segment in flight stands in a ring indexed by sn. Those sent once lie there in the order of
 // their transmission already. One that was sent again stands in a list as well, in the order of
@@ -54,8 +60,8 @@ public:
         std::uint32_t lastTimestamp; // and of the last one
         std::uint32_t previous; // sn of its neighbours in the list
         std::uint32_t next;
-        std::uint16_t transmissions;
         std::uint16_t length;
+        std::uint16_t transmissions;
         std::uint8_t fragment;
         std::uint8_t list;
         std::uint8_t timeouts;
@@ -78,7 +84,7 @@ public:
     {
         m_policy = policy;
         m_exemptFrom = policy.fastLimit > 0 ? policy.fastLimit : UINT32_MAX;
-        updateNextLength();
+        prepareFromRecord();
     }
 
     // --- what waits to be sent ------------------------------------------------------------------
@@ -89,21 +95,27 @@ public:
     // Appends to the stream, or as one message of at most maximumFragments * mss bytes.
     void append(ByteView data, bool stream);
 
-    bool hasUnsent() const { return m_nextLength != Nothing; }
+    bool hasUnsent() const { return m_next != m_end; }
     std::size_t unsentBytes() const { return m_appendedBytes - m_cutBytes; }
     // How many segments that will be.
     std::size_t unsentSegments() const;
-    // The length of the segment that sendNext() would make. hasUnsent() must hold.
-    std::uint32_t nextLength() const { return m_nextLength; }
-    // Whether another segment can fit into a datagram of `limit` bytes that has `used` already.
-    bool mayFit(std::size_t limit, std::size_t used) const
+    // The length of the segment that sendNext() would send. hasUnsent() must hold.
+    std::uint32_t nextLength() const { return m_segments.at(m_next).length; }
+    // The segment next() goes out now with the given ts. hasUnsent() must hold.
+    const Segment &sendNext(Instant now, std::uint32_t timestamp)
     {
-        // Nothing is longer than any limit.
-        return used + std::size_t{ m_nextLength } <= limit || (used < limit && hasLost());
+        Segment &segment = m_segments.at(m_next);
+        segment.lastSent = now;
+        segment.firstTimestamp = timestamp;
+        segment.lastTimestamp = timestamp;
+        segment.transmission = m_transmission++;
+        m_cutBytes += segment.length;
+        ++m_pipe;
+        ++m_next;
+        if (!m_records.isEmpty()) [[unlikely]]
+            return cutRecord();
+        return segment;
     }
-    // Makes the next segment out of what waits, with sn next(); it goes out now with the given
-    // ts. hasUnsent() must hold, and length be nextLength().
-    const Segment &sendNext(std::uint32_t length, Instant now, std::uint32_t timestamp);
 
     // --- segments -------------------------------------------------------------------------------
 
@@ -117,7 +129,7 @@ public:
         const std::size_t segments = std::size_t{ m_pipe } + m_lostSegments;
         return segments == 0 ? 0 : unacknowledgedBytes() * m_pipe / segments;
     }
-    bool isEmpty() const { return m_una == m_next && !hasUnsent(); }
+    bool isEmpty() const { return m_una == m_end; }
     std::size_t unacknowledgedBytes() const { return m_cutBytes - m_acknowledgedBytes; }
     std::uint32_t largestLength() const { return m_largestLength; } // of any segment in flight
 
@@ -190,14 +202,13 @@ private:
         std::uint32_t size;
         std::uint32_t unused; // a power of two is indexed with a shift
     };
-    // What one or more writes left: the whole stream so far, or one message.
+    // What one or more writes left to be cut: the whole stream so far, or one message.
     struct Record
     {
         std::size_t remaining;
         bool stream;
     };
 
-    static constexpr std::uint32_t Nothing = UINT32_MAX; // as m_nextLength
     static constexpr std::uint8_t LostList = 0;
     static constexpr std::uint8_t FirstFlightList = 1;
     static constexpr std::uint8_t Fresh = 254; // sent once and not lost: in no list
@@ -205,13 +216,15 @@ private:
 
     std::uint32_t messageFragmentSize(std::size_t remaining) const; // of the first record
     std::uint32_t newFragmentSize(std::size_t remaining) const; // of a message not begun
-    void updateNextLength();
     void countMessageSegments();
-    std::uint8_t cutRecord(Record &record, std::uint32_t length);
-    void cutChunks();
+    void prepare(Chunk *chunk, std::uint32_t position, std::uint32_t length, std::uint8_t fragment);
+    [[gnu::noinline]] void prepareFromRecord();
+    [[gnu::noinline]] const Segment &cutRecord();
+    void unprepare();
     void appendBytes(ByteView data);
     void appendToChunk(Chunk *chunk, ByteView data);
-    void appendRecord(std::size_t size, bool stream);
+    [[gnu::noinline]] void appendRecord(ByteView data, bool stream);
+    void growSegments() { m_segments.grow(m_end - m_una + 1, m_una, m_end - m_una); }
     [[gnu::cold, gnu::noinline]] Chunk *addChunk(std::size_t wanted);
     [[gnu::cold, gnu::noinline]] void addLists(std::uint32_t end);
     void copyFromChunks(const Segment &segment, std::uint8_t *to) const;
@@ -239,12 +252,14 @@ private:
 
     Chunk *m_firstChunk = nullptr;
     Chunk *m_lastChunk = nullptr;
-    Chunk *m_cutChunk = nullptr; // where the next cut begins
+    Chunk *m_cutChunk = nullptr; // where the first record begins, while there is one
     std::uint32_t m_cutPosition = 0;
 
     std::uint32_t m_mss;
     std::uint32_t m_una;
     std::uint32_t m_next;
+    std::uint32_t m_end;
+    bool m_provisional = false; // the segment m_next is the next piece of the first record
     mutable std::uint32_t m_fresh; // no segment before it is Fresh; see firstFresh()
     std::uint32_t m_pipe = 0;
     std::uint32_t m_resentInFlight = 0; // of m_pipe: those that stand in a list
@@ -252,7 +267,6 @@ private:
     std::uint32_t m_listEnd = 0; // one past the last list in use
     std::uint32_t m_transmission = 0;
     std::uint32_t m_largestLength = 0;
-    std::uint32_t m_nextLength = Nothing; // see nextLength()
     std::uint32_t m_fragmentSize = 0; // of the message that is being cut; 0 = none
     // Bytes ever; what waits and what is in flight are the differences.
     std::size_t m_appendedBytes = 0;
@@ -262,69 +276,6 @@ private:
     std::size_t m_streamRecords = 0;
     std::size_t m_moreFragments = 0; // of unsent messages, beyond one for each
 };
-
-inline void SendQueue::updateNextLength()
-{
-    if (m_records.isEmpty()) {
-        m_nextLength = Nothing;
-        return;
-    }
-    const Record &record = m_records.front();
-    std::size_t size = m_mss;
-    if (!record.stream && (record.remaining > size || m_fragmentSize > 0)) [[unlikely]]
-        size = messageFragmentSize(record.remaining);
-    m_nextLength = static_cast<std::uint32_t>(record.remaining < size ? record.remaining : size);
-}
-
-inline const SendQueue::Segment &SendQueue::sendNext(std::uint32_t length, Instant now,
-                                                     std::uint32_t timestamp)
-{
-    const std::uint32_t sn = m_next;
-    if (sn - m_una >= m_segments.capacity()) [[unlikely]]
-        m_segments.grow(flightSize() + 1, m_una, flightSize());
-
-    std::uint8_t fragment = 0;
-    Record &record = m_records.front();
-    if (record.remaining == length && !record.stream) [[likely]] {
-        m_fragmentSize = 0;
-        m_records.pop();
-        updateNextLength();
-    } else {
-        fragment = cutRecord(record, length);
-    }
-
-    // An empty message has a chunk too, so that the chunks are released in order.
-    Chunk *chunk = m_cutChunk;
-    std::uint32_t position = m_cutPosition;
-    if (length > 0) [[likely]] {
-        if (position == chunk->size && chunk->next) [[unlikely]] {
-            chunk = chunk->next;
-            position = 0;
-            m_cutChunk = chunk;
-        }
-        m_cutPosition = position + length;
-        if (position + length > chunk->size) [[unlikely]]
-            cutChunks();
-    }
-    m_cutBytes += length;
-    if (length > m_largestLength) [[unlikely]]
-        m_largestLength = length;
-    ++m_pipe;
-    m_next = sn + 1;
-    Segment &segment = m_segments.at(sn);
-    segment.chunk = chunk;
-    segment.lastSent = now;
-    segment.position = position;
-    segment.transmission = m_transmission++;
-    segment.firstTimestamp = timestamp;
-    segment.lastTimestamp = timestamp;
-    segment.transmissions = 1;
-    segment.length = static_cast<std::uint16_t>(length);
-    segment.fragment = fragment;
-    segment.list = Fresh;
-    segment.timeouts = 0;
-    return segment;
-}
 
 } // namespace kcp
 
