@@ -18,6 +18,56 @@ constexpr std::uint32_t DeadLinkTries = 4;
 
 } // namespace
 
+// Fast retransmission. Every datagram that acknowledges something counts once against every
+// segment sent before what it acknowledges, and a segment counted fastResend times is lost. So it
+// is enough to remember the fastResend newest transmissions acknowledged so far: all that was sent
+// before the oldest of these is lost, and stands at the head of its list. No segment is visited
+// to be counted.
+inline void Engine::detectLosses(Instant now)
+{
+    std::uint32_t passed = m_acknowledged.newestTransmission;
+    std::uint32_t *const begin = m_passed.data();
+    std::uint32_t *const end = begin + m_config.fastResend;
+    for (std::uint32_t *p = begin; p != end; ++p) {
+        const std::uint32_t other = *p;
+        if (serialLess(other, passed)) {
+            *p = passed;
+            passed = other;
+        }
+    }
+    const std::uint32_t threshold = end[-1];
+    if (!m_send.hasSentBefore(threshold)) [[likely]]
+        return;
+    loseSentBefore(now, threshold);
+}
+
+// una, congestion control and losses, once per datagram. Whether something was acknowledged for
+// the first time.
+inline bool Engine::finishAcks(Instant now)
+{
+    const std::uint32_t before = m_send.una();
+    const std::uint32_t inFlight = m_send.flightSize();
+    const std::uint32_t count = m_acknowledged.count + m_send.acknowledgeUntil(m_peerUna);
+    if (count == 0)
+        return false;
+    const Duration rtt = m_acknowledged.rtt;
+    const bool anyTransmission = m_acknowledged.anyTransmission;
+    m_acknowledged.count = 0;
+    m_acknowledged.anyTransmission = false;
+    m_acknowledged.rtt = Duration(-1);
+    m_probesUnanswered = 0;
+    m_lastProgress = now;
+    m_rtt.addSample(rtt);
+    if (m_config.congestionControl != CongestionControl::Off) {
+        m_congestion->onAck({ now, count, inFlight, m_send.una() != before, m_congestionLimited,
+                              m_rtt.srtt(), rtt });
+        readCongestionWindow();
+    }
+    if (anyTransmission && m_config.fastResend > 0)
+        detectLosses(now);
+    return true;
+}
+
 Engine::Input Engine::handleDatagram(Instant now, ByteView datagram)
 {
     Input input;
@@ -26,21 +76,21 @@ Engine::Input Engine::handleDatagram(Instant now, ByteView datagram)
     const std::uint32_t before = m_peerUna;
 
     ByteView rest = datagram;
-    SegmentView segment;
+    RawSegment segment;
     ParseError error = ParseError::None;
     while ((error = parseSegment(m_config.conv, rest, segment)) == ParseError::None) {
-        const SegmentHeader &header = segment.header;
         // Most segments repeat what is known.
-        if ((header.una != m_peerUna || header.window != m_peerWindow)
-            && !acceptPeerState(header, before, input)) [[unlikely]]
+        if ((segment.una() != m_peerUna || segment.window() != m_peerWindow)
+            && !acceptPeerState(segment, before, input)) [[unlikely]]
             break;
         ++input.segments;
-        if (header.command == Command::Push) [[likely]]
+        const Command command = segment.command();
+        if (command == Command::Push) [[likely]]
             handlePush(now, segment, input);
-        else if (header.command == Command::Ack)
-            handleAck(now, header.sn, header.timestamp, input);
+        else if (command == Command::Ack)
+            handleAck(now, segment.sn(), segment.timestamp(), input);
         else
-            handleProbe(now, header.command, input);
+            handleProbe(now, command, input);
     }
     if (error != ParseError::End) [[unlikely]]
         noteMalformed(error, input);
@@ -59,20 +109,22 @@ Engine::Input Engine::handleDatagram(Instant now, ByteView datagram)
 
 // una and wnd of a segment, if they are news; `before` is the una before this datagram. False when
 // the datagram is to be left there.
-inline bool Engine::acceptPeerState(const SegmentHeader &header, std::uint32_t before, Input &input)
+inline bool Engine::acceptPeerState(const RawSegment &segment, std::uint32_t before, Input &input)
 {
+    const std::uint32_t una = segment.una();
+    const std::uint32_t window = segment.window();
     // Only the newest word on the window counts, not one of a datagram that came late.
-    if (header.una - m_peerUna <= m_send.next() - m_peerUna) [[likely]] {
-        m_peerUna = header.una;
-        m_peerWindow = header.window;
-        if (serialLess(header.una + header.window, m_sendEnd)) [[unlikely]]
+    if (una - m_peerUna <= m_send.next() - m_peerUna) [[likely]] {
+        m_peerUna = una;
+        m_peerWindow = window;
+        if (serialLess(una + window, m_sendEnd)) [[unlikely]]
             closeSendWindow();
         return true;
     }
     // Nobody can have what was never sent: a forged una must not release anything.
-    if (serialLess(m_send.next(), header.una))
+    if (serialLess(m_send.next(), una))
         return false;
-    if (serialLess(header.una, before))
+    if (serialLess(una, before))
         input.plausible = false;
     return true;
 }
@@ -89,11 +141,11 @@ void Engine::noteMalformed(ParseError error, Input &input)
     input.plausible = false;
 }
 
-inline void Engine::handlePush(Instant now, const SegmentView &segment, Input &input)
+inline void Engine::handlePush(Instant now, const RawSegment &segment, Input &input)
 {
     ++m_stats.segmentsIn;
-    const SegmentHeader &header = segment.header;
-    const ReceiveQueue::Result result = m_receive.insert(header.sn, header.fragment, segment.data);
+    const ReceiveQueue::Result result =
+            m_receive.insert(segment.sn(), segment.fragment(), segment.data());
     if (result == ReceiveQueue::Result::Stored) [[likely]] {
         input.receivedData = true;
         if (m_awaitsNews) [[unlikely]]
@@ -101,7 +153,7 @@ inline void Engine::handlePush(Instant now, const SegmentView &segment, Input &i
     } else if (!acceptDuplicate(result, input)) {
         return;
     }
-    noteAck(now, header.sn, header.timestamp);
+    noteAck(now, segment.sn(), segment.timestamp());
 }
 
 // A new data segment: what was asked of the peer, or told it, has arrived. A lost WINS must not
@@ -206,56 +258,6 @@ inline void Engine::handleAck(Instant now, std::uint32_t sn, std::uint32_t times
         return; // acknowledged with all the others before una
     m_send.acknowledge(sn);
     ++state.count;
-}
-
-// Fast retransmission. Every datagram that acknowledges something counts once against every
-// segment sent before what it acknowledges, and a segment counted fastResend times is lost. So it
-// is enough to remember the fastResend newest transmissions acknowledged so far: all that was sent
-// before the oldest of these is lost, and stands at the head of its list. No segment is visited
-// to be counted.
-inline void Engine::detectLosses(Instant now)
-{
-    std::uint32_t passed = m_acknowledged.newestTransmission;
-    std::uint32_t *const begin = m_passed.data();
-    std::uint32_t *const end = begin + m_config.fastResend;
-    for (std::uint32_t *p = begin; p != end; ++p) {
-        const std::uint32_t other = *p;
-        if (serialLess(other, passed)) {
-            *p = passed;
-            passed = other;
-        }
-    }
-    const std::uint32_t threshold = end[-1];
-    if (!m_send.hasSentBefore(threshold)) [[likely]]
-        return;
-    loseSentBefore(now, threshold);
-}
-
-// una, congestion control and losses, once per datagram. Whether something was acknowledged for
-// the first time.
-bool Engine::finishAcks(Instant now)
-{
-    const std::uint32_t before = m_send.una();
-    const std::uint32_t inFlight = m_send.flightSize();
-    const std::uint32_t count = m_acknowledged.count + m_send.acknowledgeUntil(m_peerUna);
-    if (count == 0)
-        return false;
-    const Duration rtt = m_acknowledged.rtt;
-    const bool anyTransmission = m_acknowledged.anyTransmission;
-    m_acknowledged.count = 0;
-    m_acknowledged.anyTransmission = false;
-    m_acknowledged.rtt = Duration(-1);
-    m_probesUnanswered = 0;
-    m_lastProgress = now;
-    m_rtt.addSample(rtt);
-    if (m_config.congestionControl != CongestionControl::Off) {
-        m_congestion->onAck({ now, count, inFlight, m_send.una() != before, m_congestionLimited,
-                              m_rtt.srtt(), rtt });
-        readCongestionWindow();
-    }
-    if (anyTransmission && m_config.fastResend > 0)
-        detectLosses(now);
-    return true;
 }
 
 // Whether the segment was sent after the reaction to the last loss. Counted back from now, so that

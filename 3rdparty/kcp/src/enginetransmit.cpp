@@ -29,9 +29,30 @@ Instant Engine::pollTimeout() const
     return std::min(deadline, m_send.nextDeadline(m_rtt.rto()));
 }
 
-// sendsData is hasDataToSend(). First what is to be sent again, then what is new.
-std::size_t Engine::transmit(Instant now, MutableBytes buffer, bool sendsData)
+// Nothing was under way: the peer's silence counts from now on.
+inline void Engine::noteSendingAgain(Instant now)
 {
+    if (m_probesUnanswered == 0)
+        m_lastProgress = now;
+}
+
+// Nearly always there is only one.
+inline std::size_t Engine::writeLastAck(std::uint8_t *p, HeaderWriter header)
+{
+    header.write(p, Command::Ack, 0, m_lastAck.timestamp, m_lastAck.sn, 0);
+    ++m_stats.acksOut;
+    m_control = 0;
+    return HeaderSize;
+}
+
+// First what is to be sent again, then what is new.
+std::size_t Engine::transmit(Instant now, MutableBytes buffer)
+{
+    bool sendsData = hasDataToSend();
+    if (!sendsData && !controlIsDue(now)) {
+        finishTransmit(now);
+        return 0;
+    }
     const std::uint32_t window = advertisedWindow();
     if (window == 0) [[unlikely]]
         m_windowWasClosed = true;
@@ -41,8 +62,10 @@ std::size_t Engine::transmit(Instant now, MutableBytes buffer, bool sendsData)
     // What is larger than the MTU (see setMtu()) has a datagram to itself.
     std::size_t limit = buffer.size();
     std::size_t size = 0;
-    if (m_control != 0 && !(sendsData && acksRideBehind())) [[unlikely]] {
-        size = writeControl(now, buffer, header, sendsData);
+    if (m_control != 0 && !(sendsData && acksRideBehind())) {
+        size = m_control == SendsAcks && m_acks.isEmpty() && limit >= HeaderSize
+                ? writeLastAck(p, header)
+                : writeControl(now, buffer, header, sendsData);
         if (size > 0)
             limit = std::min<std::size_t>(limit, m_config.mtu);
     }
@@ -54,8 +77,11 @@ std::size_t Engine::transmit(Instant now, MutableBytes buffer, bool sendsData)
     while (sendsData) {
         const std::uint32_t length = m_send.nextLength();
         const std::size_t end = size + HeaderSize + length;
-        if (end > limit)
+        if (end > limit) {
+            if (m_sendEnd == m_send.next() + 1)
+                closeSendWindow(); // for another length, there may be no room
             break;
+        }
         if (m_send.pipe() == 0) [[unlikely]]
             noteSendingAgain(now);
         const std::uint32_t sn = m_send.next();
@@ -112,13 +138,6 @@ std::size_t Engine::writeLost(Instant now, MutableBytes buffer, HeaderWriter hea
     return size;
 }
 
-// Nothing was under way: the peer's silence counts from now on.
-inline void Engine::noteSendingAgain(Instant now)
-{
-    if (m_probesUnanswered == 0)
-        m_lastProgress = now;
-}
-
 bool Engine::openSendWindow()
 {
     const std::uint32_t next = m_send.next();
@@ -127,8 +146,11 @@ bool Engine::openSendWindow()
     const std::uint32_t counted = m_windowLimitsAll ? m_send.pipe() : flight;
     if (flight >= m_config.sendWindow || unheard >= m_peerWindow)
         return false;
-    if (counted >= m_window) // room for this one, or for none
-        return m_windowLimitsAll && fitsIntoWindow(m_send.nextLength());
+    if (counted >= m_window) { // room for this one, or for none
+        const bool fits = m_windowLimitsAll && fitsIntoWindow(m_send.nextLength());
+        m_sendEnd = next + fits;
+        return fits;
+    }
     m_sendEnd = next
             + std::min({ m_config.sendWindow - flight, m_peerWindow - unheard,
                          m_window - counted });
@@ -167,7 +189,6 @@ std::size_t Engine::writeAcks(MutableBytes buffer, HeaderWriter header)
             m_acks.pop();
     }
     m_control &= static_cast<std::uint8_t>(~SendsAcks);
-    m_ackDeadline = Never;
     return size;
 }
 
@@ -206,6 +227,17 @@ void Engine::scheduleNextTell(Instant now)
     m_awaitsNews = true;
     m_tellDeadline = now + delay;
     ++m_tells;
+}
+
+// Nothing more may leave now: notes what holds the rest back, and arms the probe while that is the
+// peer's closed window.
+void Engine::finishTransmit(Instant now)
+{
+    const bool lost = m_send.hasLost();
+    const bool waits = lost || m_send.hasUnsent();
+    m_congestionLimited = waits && !isPipeOpen(lost ? m_send.lostLength() : m_send.nextLength());
+    if (m_probeDelay > Duration::zero() || (waits && m_peerWindow == 0))
+        updateProbe(now);
 }
 
 void Engine::updateProbe(Instant now)

@@ -19,7 +19,6 @@ constexpr std::uint8_t MostTimeouts = 30;
 
 constexpr std::size_t SmallestChunk = 512;
 constexpr std::size_t LargestChunk = 64U << 10U;
-constexpr std::size_t LargestKeptChunk = 2U << 10U;
 
 } // namespace
 
@@ -346,48 +345,6 @@ void SendQueue::leaveList(Segment &segment, std::uint32_t sn)
     unlink(segment, sn);
 }
 
-std::uint32_t SendQueue::acknowledgeUntil(std::uint32_t una)
-{
-    std::uint32_t sn = m_una;
-    std::uint32_t count = 0;
-    if (serialLess(sn, una)) {
-        const std::uint32_t end = serialLess(m_next, una) ? m_next : una;
-        std::uint32_t fresh = 0;
-        std::size_t bytes = 0;
-        for (; sn != end; ++sn) {
-            Segment &segment = m_segments.at(sn);
-            if (segment.list == Acknowledged)
-                continue;
-            ++count;
-            bytes += segment.length;
-            if (segment.list == Fresh) [[likely]]
-                ++fresh;
-            else
-                leaveList(segment, sn);
-        }
-        m_pipe -= fresh;
-        m_acknowledgedBytes += bytes;
-    }
-    while (sn != m_next && m_segments.at(sn).list == Acknowledged)
-        ++sn;
-    if (sn != m_una)
-        moveUna(sn);
-    return count;
-}
-
-inline void SendQueue::moveUna(std::uint32_t una)
-{
-    m_una = una;
-    if (serialLess(m_fresh, una))
-        m_fresh = una;
-    if (una == m_next) {
-        m_largestLength = 0;
-        m_listEnd = 0;
-    }
-    if (una == m_end || m_segments.at(una).chunk != m_firstChunk)
-        releaseChunks();
-}
-
 void SendQueue::trim()
 {
     if (m_pipe == 0 && m_lostSegments == 0)
@@ -401,20 +358,13 @@ void SendQueue::trim()
     m_firstChunk = m_lastChunk = nullptr;
 }
 
+// Releases what stands before the chunk of the first segment, or all.
 void SendQueue::releaseChunks()
 {
-    const Chunk *keep = nullptr;
-    if (m_una != m_end) {
-        keep = m_segments.at(m_una).chunk;
-        // An empty message may stand before the first chunk of all.
-        if (!keep)
-            return;
-    } else if (m_firstChunk && m_firstChunk == m_lastChunk
-               && m_firstChunk->blockSize() <= LargestKeptChunk) {
-        // Nothing is left: one small chunk waits for the next write.
-        m_firstChunk->size = 0;
+    const Chunk *keep = isEmpty() ? nullptr : m_segments.at(m_una).chunk;
+    // An empty message may stand before the first chunk of all.
+    if (!keep && !isEmpty())
         return;
-    }
     while (m_firstChunk != keep) {
         Chunk *chunk = m_firstChunk;
         m_firstChunk = chunk->next;

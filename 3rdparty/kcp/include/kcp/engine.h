@@ -186,10 +186,11 @@ public:
     // one: offer maximumTransmitSize() bytes.
     std::size_t pollTransmit(Instant now, MutableBytes buffer)
     {
-        const bool data = hasDataToSend();
-        if (data || controlIsDue(now))
-            return transmit(now, buffer, data);
-        finishTransmit(now);
+        if (m_control != 0 || m_send.hasUnsent() || m_send.hasLost())
+            return transmit(now, buffer);
+        m_congestionLimited = false;
+        if (m_probeDelay > Duration::zero()) [[unlikely]]
+            updateProbe(now);
         return 0;
     }
 
@@ -269,20 +270,11 @@ private:
                 && (m_control != SendsAcks || !m_config.acksAreDelayed || now >= m_ackDeadline);
     }
     bool acksRideBehind() const;
-    // Nothing more may leave now: notes what holds the rest back, and arms the probe while that is
-    // the peer's closed window.
-    void finishTransmit(Instant now)
-    {
-        const bool waits = m_send.hasUnsent() || m_send.hasLost();
-        m_congestionLimited =
-                waits && !isPipeOpen(m_send.hasLost() ? m_send.lostLength() : m_send.nextLength());
-        if (m_probeDelay > Duration::zero() || (waits && m_peerWindow == 0)) [[unlikely]]
-            updateProbe(now);
-    }
+    [[gnu::noinline]] void finishTransmit(Instant now);
     void applyConfig();
-    bool acceptPeerState(const SegmentHeader &header, std::uint32_t before, Input &input);
+    bool acceptPeerState(const RawSegment &segment, std::uint32_t before, Input &input);
     [[gnu::cold]] void noteMalformed(ParseError error, Input &input);
-    void handlePush(Instant now, const SegmentView &segment, Input &input);
+    void handlePush(Instant now, const RawSegment &segment, Input &input);
     void handleAck(Instant now, std::uint32_t sn, std::uint32_t timestamp, Input &input);
     void noteAck(Instant now, std::uint32_t sn, std::uint32_t timestamp);
     void keepAck(const PendingAck &ack);
@@ -294,7 +286,7 @@ private:
     [[gnu::noinline]] void loseSentBefore(Instant now, std::uint32_t threshold);
     bool isNewEpisode(std::uint32_t transmission) const;
     void judgeLink(Instant now, std::uint32_t tries, Instant lastTry);
-    std::size_t transmit(Instant now, MutableBytes buffer, bool sendsData);
+    std::size_t transmit(Instant now, MutableBytes buffer);
     void scheduleNextTell(Instant now);
     void updateProbe(Instant now);
     void noteReadProgress()
@@ -325,6 +317,7 @@ private:
     }
     bool fitsIntoWindow(std::uint32_t length) const;
     void noteSendingAgain(Instant now);
+    std::size_t writeLastAck(std::uint8_t *p, HeaderWriter header);
     [[gnu::noinline]] std::size_t writeLost(Instant now, MutableBytes buffer, HeaderWriter header,
                                             std::size_t size);
     std::size_t writeControl(Instant now, MutableBytes buffer, HeaderWriter header, bool sendsData);

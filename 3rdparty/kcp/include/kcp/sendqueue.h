@@ -209,6 +209,7 @@ private:
         bool stream;
     };
 
+    static constexpr std::uint32_t LargestKeptChunk = 2U << 10U;
     static constexpr std::uint8_t LostList = 0;
     static constexpr std::uint8_t FirstFlightList = 1;
     static constexpr std::uint8_t Fresh = 254; // sent once and not lost: in no list
@@ -241,7 +242,7 @@ private:
     }
     bool mayLoseFresh() const { return m_exemptFrom > 1; } // before they time out
     void moveUna(std::uint32_t una);
-    void releaseChunks();
+    [[gnu::noinline]] void releaseChunks();
 
     BlockPool *m_pool;
     Policy m_policy;
@@ -276,6 +277,52 @@ private:
     std::size_t m_streamRecords = 0;
     std::size_t m_moreFragments = 0; // of unsent messages, beyond one for each
 };
+
+inline std::uint32_t SendQueue::acknowledgeUntil(std::uint32_t una)
+{
+    std::uint32_t count = 0;
+    std::size_t bytes = 0;
+    std::uint32_t sn = m_una;
+    for (; sn != m_next; ++sn) {
+        Segment &segment = m_segments.at(sn);
+        const std::uint8_t list = segment.list;
+        if (list == Acknowledged)
+            continue;
+        if (!serialLess(sn, una))
+            break;
+        ++count;
+        bytes += segment.length;
+        if (list != Fresh) [[unlikely]] {
+            leaveList(segment, sn);
+            ++m_pipe; // counted below with all
+        }
+    }
+    m_pipe -= count;
+    m_acknowledgedBytes += bytes;
+    if (sn != m_una)
+        moveUna(sn);
+    return count;
+}
+
+inline void SendQueue::moveUna(std::uint32_t una)
+{
+    m_una = una;
+    if (serialLess(m_fresh, una))
+        m_fresh = una;
+    if (una == m_next) {
+        m_largestLength = 0;
+        m_listEnd = 0;
+    }
+    Chunk *first = m_firstChunk;
+    if (una != m_end) {
+        if (m_segments.at(una).chunk != first)
+            releaseChunks();
+    } else if (first && first == m_lastChunk && first->capacity < LargestKeptChunk) {
+        first->size = 0; // nothing is left: one small chunk waits for the next write
+    } else {
+        releaseChunks();
+    }
+}
 
 } // namespace kcp
 

@@ -41,6 +41,27 @@ struct SegmentView
     ByteView data;
 };
 
+// A segment in its datagram, whose length and command have been checked. Reads a field when it is
+// asked for.
+class RawSegment
+{
+public:
+    RawSegment() = default;
+    RawSegment(const std::uint8_t *p, std::uint32_t length) : m_p(p), m_length(length) { }
+
+    Command command() const { return static_cast<Command>(m_p[4]); }
+    std::uint8_t fragment() const { return m_p[5]; }
+    std::uint16_t window() const { return loadLittleEndian<std::uint16_t>(m_p + 6); }
+    std::uint32_t timestamp() const { return loadLittleEndian<std::uint32_t>(m_p + 8); }
+    std::uint32_t sn() const { return loadLittleEndian<std::uint32_t>(m_p + 12); }
+    std::uint32_t una() const { return loadLittleEndian<std::uint32_t>(m_p + 16); }
+    ByteView data() const { return { m_p + HeaderSize, m_length }; }
+
+private:
+    const std::uint8_t *m_p = nullptr;
+    std::uint32_t m_length = 0;
+};
+
 enum class ParseError : std::uint8_t {
     None,
     End, // fewer than HeaderSize bytes are left: the datagram's regular end
@@ -51,7 +72,7 @@ enum class ParseError : std::uint8_t {
 
 // Takes one segment from the front of rest. The checks come in the order conv, len, cmd, as every
 // implementation makes them. On anything but ParseError::None rest and segment are left alone.
-inline ParseError parseSegment(std::uint32_t conv, ByteView &rest, SegmentView &segment)
+inline ParseError parseSegment(std::uint32_t conv, ByteView &rest, RawSegment &segment)
 {
     if (rest.size() < HeaderSize)
         return ParseError::End;
@@ -66,16 +87,20 @@ inline ParseError parseSegment(std::uint32_t conv, ByteView &rest, SegmentView &
         && (command < static_cast<std::uint8_t>(Command::Push)
             || command > static_cast<std::uint8_t>(Command::WindowTell)))
         return ParseError::BadCommand;
-    segment.header.conv = conv;
-    segment.header.command = static_cast<Command>(command);
-    segment.header.fragment = p[5];
-    segment.header.window = loadLittleEndian<std::uint16_t>(p + 6);
-    segment.header.timestamp = loadLittleEndian<std::uint32_t>(p + 8);
-    segment.header.sn = loadLittleEndian<std::uint32_t>(p + 12);
-    segment.header.una = loadLittleEndian<std::uint32_t>(p + 16);
-    segment.data = rest.subspan(HeaderSize, length);
+    segment = RawSegment(p, length);
     rest = rest.subspan(HeaderSize + length);
     return ParseError::None;
+}
+
+inline ParseError parseSegment(std::uint32_t conv, ByteView &rest, SegmentView &segment)
+{
+    RawSegment raw;
+    const ParseError error = parseSegment(conv, rest, raw);
+    if (error == ParseError::None)
+        segment = { { conv, raw.command(), raw.fragment(), raw.window(), raw.timestamp(), raw.sn(),
+                      raw.una() },
+                    raw.data() };
+    return error;
 }
 
 // Writes the headers of one datagram, which have conv, wnd and una in common. Three words rather
