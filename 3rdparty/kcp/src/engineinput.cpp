@@ -48,6 +48,7 @@ inline bool Engine::finishAcks(Instant now)
     const std::uint32_t before = m_send.una();
     const std::uint32_t inFlight = m_send.flightSize();
     const std::uint32_t count = m_acknowledged.count + m_send.acknowledgeUntil(m_peerUna);
+    m_acknowledged.any = false;
     if (count == 0)
         return false;
     const Duration rtt = m_acknowledged.rtt;
@@ -73,16 +74,16 @@ Engine::Input Engine::handleDatagram(Instant now, ByteView datagram)
     Input input;
     input.plausible = true;
     const bool readable = isReadable();
-    const std::uint32_t before = m_peerUna;
 
     ByteView rest = datagram;
     RawSegment segment;
     ParseError error = ParseError::None;
     while ((error = parseSegment(m_config.conv, rest, segment)) == ParseError::None) {
         // Most segments repeat what is known.
-        if ((segment.una() != m_peerUna || segment.window() != m_peerWindow)
-            && !acceptPeerState(segment, before, input)) [[unlikely]]
-            break;
+        if (segment.una() != m_peerUna || segment.window() != m_peerWindow) [[unlikely]] {
+            if (!acceptPeerState(segment, input))
+                break;
+        }
         ++input.segments;
         const Command command = segment.command();
         if (command == Command::Push) [[likely]]
@@ -100,21 +101,30 @@ Engine::Input Engine::handleDatagram(Instant now, ByteView datagram)
     }
     ++m_stats.datagramsIn;
     m_stats.bytesIn += datagram.size();
-    if (m_peerUna != before || m_acknowledged.count > 0)
+    if (m_acknowledged.any)
         input.acknowledged = finishAcks(now);
     if (!readable && isReadable())
         input.becameReadable = true;
     return input;
 }
 
-// una and wnd of a segment, if they are news; `before` is the una before this datagram. False when
-// the datagram is to be left there.
-inline bool Engine::acceptPeerState(const RawSegment &segment, std::uint32_t before, Input &input)
+inline void Engine::noteAcknowledgement()
+{
+    if (m_acknowledged.any)
+        return;
+    m_acknowledged.any = true;
+    m_acknowledged.unaBefore = m_peerUna;
+}
+
+// una and wnd of a segment, if they are news. False when the datagram is to be left there.
+inline bool Engine::acceptPeerState(const RawSegment &segment, Input &input)
 {
     const std::uint32_t una = segment.una();
     const std::uint32_t window = segment.window();
     // Only the newest word on the window counts, not one of a datagram that came late.
     if (una - m_peerUna <= m_send.next() - m_peerUna) [[likely]] {
+        if (una != m_peerUna)
+            noteAcknowledgement();
         m_peerUna = una;
         m_peerWindow = window;
         if (serialLess(una + window, m_sendEnd)) [[unlikely]]
@@ -124,7 +134,8 @@ inline bool Engine::acceptPeerState(const RawSegment &segment, std::uint32_t bef
     // Nobody can have what was never sent: a forged una must not release anything.
     if (serialLess(m_send.next(), una))
         return false;
-    if (serialLess(una, before))
+    // Older than what the datagram itself told is no sign of a replay.
+    if (serialLess(una, m_acknowledged.any ? m_acknowledged.unaBefore : m_peerUna))
         input.plausible = false;
     return true;
 }
@@ -257,6 +268,7 @@ inline void Engine::handleAck(Instant now, std::uint32_t sn, std::uint32_t times
     if (serialLess(sn, m_peerUna))
         return; // acknowledged with all the others before una
     m_send.acknowledge(sn);
+    noteAcknowledgement();
     ++state.count;
 }
 

@@ -45,10 +45,25 @@ inline std::size_t Engine::writeLastAck(std::uint8_t *p, HeaderWriter header)
     return HeaderSize;
 }
 
+// The caller has looked whether there is a next segment, whether it may go and whether it fits.
+inline std::size_t Engine::writeNext(Instant now, std::uint32_t timestamp, std::uint8_t *p,
+                                     HeaderWriter header)
+{
+    if (m_send.pipe() == 0) [[unlikely]]
+        noteSendingAgain(now);
+    const std::uint32_t sn = m_send.next();
+    const SendQueue::Segment &segment = m_send.sendNext(now, timestamp);
+    const std::uint32_t length = segment.length;
+    ++m_stats.segmentsOut;
+    header.write(p, Command::Push, segment.fragment, timestamp, sn, length);
+    m_send.copyPayload(segment, p + HeaderSize);
+    return HeaderSize + length;
+}
+
 // First what is to be sent again, then what is new.
 std::size_t Engine::transmit(Instant now, MutableBytes buffer)
 {
-    bool sendsData = hasDataToSend();
+    const bool sendsData = hasDataToSend();
     if (!sendsData && !controlIsDue(now)) {
         finishTransmit(now);
         return 0;
@@ -57,7 +72,6 @@ std::size_t Engine::transmit(Instant now, MutableBytes buffer)
     if (window == 0) [[unlikely]]
         m_windowWasClosed = true;
     const HeaderWriter header(m_config.conv, window, m_receive.next());
-    const std::uint32_t timestamp = wireTime(now);
     std::uint8_t *p = buffer.data();
     // What is larger than the MTU (see setMtu()) has a datagram to itself.
     std::size_t limit = buffer.size();
@@ -69,29 +83,16 @@ std::size_t Engine::transmit(Instant now, MutableBytes buffer)
         if (size > 0)
             limit = std::min<std::size_t>(limit, m_config.mtu);
     }
-    if (sendsData && m_send.hasLost()) [[unlikely]] {
-        size = writeLost(now, buffer.first(limit), header, size);
-        limit = std::min<std::size_t>(limit, m_config.mtu);
-        sendsData = !m_send.hasLost() && m_send.hasUnsent() && mayStartSegment();
-    }
-    while (sendsData) {
-        const std::uint32_t length = m_send.nextLength();
-        const std::size_t end = size + HeaderSize + length;
-        if (end > limit) {
-            if (m_sendEnd == m_send.next() + 1)
-                closeSendWindow(); // for another length, there may be no room
-            break;
+    if (sendsData) {
+        if (m_send.hasLost()) [[unlikely]] {
+            size = writeLost(now, buffer.first(limit), header, size);
+        } else if (size + HeaderSize + m_send.nextLength() <= limit) [[likely]] {
+            size += writeNext(now, wireTime(now), p + size, header);
+            if (nextFits(size, buffer.size()))
+                size = writeMore(now, buffer, header, size);
+        } else if (m_sendEnd == m_send.next() + 1) {
+            closeSendWindow(); // for a segment of another length there may be no room
         }
-        if (m_send.pipe() == 0) [[unlikely]]
-            noteSendingAgain(now);
-        const std::uint32_t sn = m_send.next();
-        const SendQueue::Segment &segment = m_send.sendNext(now, timestamp);
-        ++m_stats.segmentsOut;
-        header.write(p + size, Command::Push, segment.fragment, timestamp, sn, length);
-        m_send.copyPayload(segment, p + size + HeaderSize);
-        size = end;
-        limit = std::min<std::size_t>(limit, m_config.mtu);
-        sendsData = size + HeaderSize <= limit && m_send.hasUnsent() && mayStartSegment();
     }
     m_stats.datagramsOut += size > 0;
     m_stats.bytesOut += size;
@@ -107,6 +108,16 @@ bool Engine::acksRideBehind() const
             && m_send.unsentBytes() <= MaximumBytesBeforeAcks;
 }
 
+// As many new segments as fit behind what is there already.
+std::size_t Engine::writeMore(Instant now, MutableBytes buffer, HeaderWriter header,
+                              std::size_t size)
+{
+    const std::uint32_t timestamp = wireTime(now);
+    while (nextFits(size, buffer.size()) && mayStartSegment())
+        size += writeNext(now, timestamp, buffer.data() + size, header);
+    return size;
+}
+
 bool Engine::fitsIntoWindow(std::uint32_t length) const
 {
     const std::uint64_t bytes =
@@ -114,7 +125,7 @@ bool Engine::fitsIntoWindow(std::uint32_t length) const
     return bytes <= std::uint64_t{ m_window } * m_config.mtu;
 }
 
-// As many of the lost segments as fit behind what is there already.
+// As many of the lost segments as fit behind what is there already, then new ones.
 std::size_t Engine::writeLost(Instant now, MutableBytes buffer, HeaderWriter header,
                               std::size_t size)
 {
@@ -135,7 +146,7 @@ std::size_t Engine::writeLost(Instant now, MutableBytes buffer, HeaderWriter hea
         limit = std::min<std::size_t>(limit, m_config.mtu);
     }
     closeSendWindow();
-    return size;
+    return m_send.hasLost() ? size : writeMore(now, buffer, header, size);
 }
 
 bool Engine::openSendWindow()

@@ -101,14 +101,14 @@ void SendQueue::append(ByteView data, bool stream)
     if (!chunk || chunk->capacity - chunk->size < size) [[unlikely]]
         chunk = addChunk(size);
     const std::uint32_t position = chunk->size;
-    prepare(chunk, position, static_cast<std::uint32_t>(size), 0);
+    prepare(chunk, position, static_cast<std::uint32_t>(size));
     chunk->size = position + static_cast<std::uint32_t>(size);
     std::memcpy(chunk->data() + position, data.data(), size);
 }
 
-// The segment m_end begins here.
-inline void SendQueue::prepare(Chunk *chunk, std::uint32_t position, std::uint32_t length,
-                               std::uint8_t fragment)
+// The segment m_end begins here, and lies in one chunk.
+inline SendQueue::Segment &SendQueue::prepare(Chunk *chunk, std::uint32_t position,
+                                              std::uint32_t length)
 {
     if (m_end - m_una >= m_segments.capacity()) [[unlikely]]
         growSegments();
@@ -117,9 +117,11 @@ inline void SendQueue::prepare(Chunk *chunk, std::uint32_t position, std::uint32
     segment.position = position;
     segment.length = static_cast<std::uint16_t>(length);
     segment.transmissions = 1;
-    segment.fragment = fragment;
+    segment.fragment = 0;
     segment.list = Fresh;
     segment.timeouts = 0;
+    segment.scattered = false;
+    return segment;
 }
 
 // Anything but a short message with nothing but such before it.
@@ -175,7 +177,9 @@ void SendQueue::prepareFromRecord()
             fragment = static_cast<std::uint8_t>((record.remaining - 1) / size);
     }
     const auto length = static_cast<std::uint32_t>(std::min(record.remaining, size));
-    prepare(m_cutChunk, m_cutPosition, length, fragment);
+    Segment &segment = prepare(m_cutChunk, m_cutPosition, length);
+    segment.fragment = fragment;
+    segment.scattered = length == 0 || length > m_cutChunk->size - m_cutPosition;
     m_provisional = true;
 }
 
@@ -267,6 +271,8 @@ void SendQueue::copyFromChunks(const Segment &segment, std::uint8_t *to) const
     Chunk *chunk = segment.chunk;
     std::uint32_t position = segment.position;
     std::uint32_t left = segment.length;
+    if (left == 0)
+        return;
     while (left > chunk->size - position) {
         const std::uint32_t part = chunk->size - position;
         std::memcpy(to, chunk->data() + position, part);

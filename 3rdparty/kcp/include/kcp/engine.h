@@ -13,6 +13,7 @@
 #include <kcp/time.h>
 #include <kcp/wire.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -251,8 +252,10 @@ private:
     // What the ACKs of one datagram add up to; applied once at its end.
     struct Acknowledged
     {
-        std::uint32_t count = 0;
+        std::uint32_t count = 0; // selectively
+        std::uint32_t unaBefore = 0; // if any
         std::uint32_t newestTransmission = 0; // of the segments, if anyTransmission
+        bool any = false; // selectively or with una
         bool anyTransmission = false;
         Duration rtt{ -1 }; // of the newest of them; one sample a datagram
     };
@@ -272,7 +275,8 @@ private:
     bool acksRideBehind() const;
     [[gnu::noinline]] void finishTransmit(Instant now);
     void applyConfig();
-    bool acceptPeerState(const RawSegment &segment, std::uint32_t before, Input &input);
+    bool acceptPeerState(const RawSegment &segment, Input &input);
+    void noteAcknowledgement();
     [[gnu::cold]] void noteMalformed(ParseError error, Input &input);
     void handlePush(Instant now, const RawSegment &segment, Input &input);
     void handleAck(Instant now, std::uint32_t sn, std::uint32_t timestamp, Input &input);
@@ -318,6 +322,17 @@ private:
     bool fitsIntoWindow(std::uint32_t length) const;
     void noteSendingAgain(Instant now);
     std::size_t writeLastAck(std::uint8_t *p, HeaderWriter header);
+    // Whether the next segment, if there is one, fits into a datagram behind `size` bytes.
+    bool nextFits(std::size_t size, std::size_t room) const
+    {
+        return m_send.hasUnsent()
+                && size + HeaderSize + m_send.nextLength()
+                <= std::min<std::size_t>(room, m_config.mtu);
+    }
+    std::size_t writeNext(Instant now, std::uint32_t timestamp, std::uint8_t *p,
+                          HeaderWriter header);
+    [[gnu::noinline]] std::size_t writeMore(Instant now, MutableBytes buffer, HeaderWriter header,
+                                            std::size_t size);
     [[gnu::noinline]] std::size_t writeLost(Instant now, MutableBytes buffer, HeaderWriter header,
                                             std::size_t size);
     std::size_t writeControl(Instant now, MutableBytes buffer, HeaderWriter header, bool sendsData);

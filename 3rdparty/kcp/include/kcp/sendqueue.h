@@ -65,6 +65,7 @@ public:
         std::uint8_t fragment;
         std::uint8_t list;
         std::uint8_t timeouts;
+        bool scattered; // its bytes lie in several chunks, or there are none
     };
 
     struct Expired
@@ -136,13 +137,10 @@ public:
     const Segment &segment(std::uint32_t sn) const { return m_segments.at(sn); }
     void copyPayload(const Segment &segment, std::uint8_t *to) const
     {
-        const std::uint32_t length = segment.length;
-        if (length == 0)
-            return;
-        if (length > segment.chunk->size - segment.position) [[unlikely]]
+        if (segment.scattered) [[unlikely]]
             copyFromChunks(segment, to);
         else
-            std::memcpy(to, segment.chunk->data() + segment.position, length);
+            std::memcpy(to, segment.chunk->data() + segment.position, segment.length);
     }
 
     // The first of the segments that are to be sent again; hasLost() must hold. With nothing else
@@ -218,7 +216,7 @@ private:
     std::uint32_t messageFragmentSize(std::size_t remaining) const; // of the first record
     std::uint32_t newFragmentSize(std::size_t remaining) const; // of a message not begun
     void countMessageSegments();
-    void prepare(Chunk *chunk, std::uint32_t position, std::uint32_t length, std::uint8_t fragment);
+    Segment &prepare(Chunk *chunk, std::uint32_t position, std::uint32_t length);
     [[gnu::noinline]] void prepareFromRecord();
     [[gnu::noinline]] const Segment &cutRecord();
     void unprepare();
