@@ -41,7 +41,7 @@ inline std::size_t Engine::writeLastAck(std::uint8_t *p, HeaderWriter header)
 {
     header.write(p, Command::Ack, 0, m_lastAck.timestamp, m_lastAck.sn, 0);
     ++m_stats.acksOut;
-    m_control = 0;
+    m_control &= static_cast<std::uint8_t>(~SendsAcks);
     return HeaderSize;
 }
 
@@ -185,21 +185,26 @@ std::size_t Engine::writeControl(Instant now, MutableBytes buffer, HeaderWriter 
 // See noteAck() for which ACKs are left out.
 std::size_t Engine::writeAcks(MutableBytes buffer, HeaderWriter header)
 {
+    const std::uint32_t waiting = m_acks.size();
+    const std::size_t room = buffer.size();
+    std::uint8_t *p = buffer.data();
     std::size_t size = 0;
-    for (bool last = false; !last;) {
-        last = m_acks.isEmpty();
-        const PendingAck ack = last ? m_lastAck : m_acks.front();
-        if (last || !serialLess(ack.sn, header.una())) {
-            if (buffer.size() - size < HeaderSize)
+    for (std::uint32_t i = 0; i != waiting; ++i) {
+        const PendingAck ack = m_acks.front();
+        if (!serialLess(ack.sn, header.una())) {
+            if (room - size < HeaderSize) {
+                m_stats.acksOut += size / HeaderSize;
                 return size;
-            header.write(buffer.data() + size, Command::Ack, 0, ack.timestamp, ack.sn, 0);
+            }
+            header.write(p + size, Command::Ack, 0, ack.timestamp, ack.sn, 0);
             size += HeaderSize;
-            ++m_stats.acksOut;
         }
-        if (!last)
-            m_acks.pop();
+        m_acks.pop();
     }
-    m_control &= static_cast<std::uint8_t>(~SendsAcks);
+    m_stats.acksOut += size / HeaderSize;
+    if (room - size < HeaderSize)
+        return size;
+    size += writeLastAck(p + size, header);
     return size;
 }
 
