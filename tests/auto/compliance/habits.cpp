@@ -2,6 +2,8 @@
 // What programs do that were written for QTcpSocket.
 #include "compliance.h"
 
+#include <QtNetwork/qnetworkproxy.h>
+
 using namespace compliance;
 
 static constexpr char group[] = "habits";
@@ -261,6 +263,36 @@ SCENARIO(functions)
                          QIODevice::ReadWrite, QAbstractSocket::IPv4Protocol);
     QTRY_VERIFY(isConnected(socket));
     socket.abort();
+}
+
+template <typename Socket>
+constexpr bool takesProxy = requires(Socket &socket)
+{
+    socket.setProxy(QNetworkProxy());
+};
+
+SCENARIO(proxy)
+{
+    if constexpr (takesProxy<KcpSocket>) {
+        const QNetworkProxy http(QNetworkProxy::HttpProxy, localHost.toString(), unusedPort());
+        typename Net::Socket socket;
+        socket.setProxy(http);
+        QCOMPARE(socket.proxy(), http);
+        QSignalSpy errors(&socket, &Net::Socket::errorOccurred);
+        socket.connectToHost(QHostAddress(QStringLiteral("192.0.2.1")), 7000);
+        QTRY_COMPARE(errors.count(), 1);
+        if (differs<Net>("Only SOCKS5 proxies carry UDP"))
+            QCOMPARE(socket.error(), QAbstractSocket::UnsupportedSocketOperationError);
+        else
+            QCOMPARE(socket.error(), QAbstractSocket::ProxyConnectionRefusedError);
+        QCOMPARE(socket.state(), QAbstractSocket::UnconnectedState);
+        // Without it the same socket connects.
+        socket.setProxy(QNetworkProxy::NoProxy);
+        EchoServer<Net> server;
+        QVERIFY(server.listen(localHost));
+        socket.connectToHost(localHost, server.serverPort());
+        QTRY_VERIFY(isConnected(socket));
+    }
 }
 
 // Of a connection to a server of the same thread, the system does TCP's part while that thread
