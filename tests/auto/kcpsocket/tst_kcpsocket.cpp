@@ -128,6 +128,8 @@ private Q_SLOTS:
     void disconnectDelivers();
     void abortiveClose();
     void closeDropsWhatWasReceived();
+    void largestMtu_data() { addProfiles(); }
+    void largestMtu();
     void bytesWrittenAddsUp();
     void moveToThread();
     void socketOptions();
@@ -348,6 +350,30 @@ void tst_KcpSocket::closeDropsWhatWasReceived()
     QCOMPARE(pair.client.bytesAvailable(), 0);
     QTRY_COMPARE(pair.client.state(), QAbstractSocket::UnconnectedState);
     QCOMPARE(pair.peer->readAll(), QByteArray("still delivered"));
+}
+
+void tst_KcpSocket::largestMtu()
+{
+    QFETCH(KcpConfiguration::Profile, profile);
+    KcpConfiguration configuration = configurationFor(profile);
+    configuration.setMtu(65507);
+    Pair pair(configuration);
+    QVERIFY(pair.connect());
+    // Whatever rides with the handshake, and raises the MTU behind it.
+    pair.client.write("a");
+    QTRY_COMPARE(pair.peer->bytesAvailable(), qint64(1));
+    QCOMPARE(pair.peer->readAll(), QByteArray("a"));
+
+    const QByteArray data = pattern(4 << 20);
+    const qint64 before = pair.client.statistics().datagramsSent();
+    pair.client.write(data);
+    QByteArray received;
+    QTRY_VERIFY((received += pair.peer->readAll()).size() >= data.size());
+    QVERIFY(received == data);
+    QTRY_COMPARE(pair.client.bytesUnacknowledged(), qint64(0));
+    // 65 full ones; some may have been sent again, none was cut into the usual 1400 bytes.
+    const qint64 sent = pair.client.statistics().datagramsSent() - before;
+    QVERIFY2(sent < 400, qPrintable(QString::number(sent)));
 }
 
 void tst_KcpSocket::bytesWrittenAddsUp()
