@@ -191,6 +191,8 @@ std::unique_ptr<KcpConnector::Attempt> KcpConnector::openAttempt(const QHostAddr
         m_socket->driver = nullptr;
     } else {
         driver = KcpDriver::create(m_socket->q);
+        if (m_proxy.type() != QNetworkProxy::NoProxy)
+            driver->useProxy(m_proxy);
         const KcpSocketPrivate::Rare *bound = m_socket->extra.get();
         if (bound && !bound->boundAddress.isNull()
             && !driver->bind(bound->boundAddress, bound->boundPort, bound->bindMode)) {
@@ -207,6 +209,7 @@ std::unique_ptr<KcpConnector::Attempt> KcpConnector::openAttempt(const QHostAddr
         driver->release();
         return nullptr;
     }
+    m_socket->applySocketOptions(driver);
     kcpnet::SessionConfig config =
             KcpConfigurationPrivate::toSessionConfig(m_socket->configuration);
     config.receiveLimit = std::size_t(m_socket->readBufferSize);

@@ -10,6 +10,7 @@
 #include <QtCore/qlist.h>
 #include <QtNetwork/qhostaddress.h>
 #include <QtNetwork/qhostinfo.h>
+#include <QtNetwork/qnetworkproxy.h>
 
 #include <memory>
 #include <vector>
@@ -51,6 +52,7 @@ public:
 
     // Leaves only what the wanted protocol can use, and lets the address families alternate.
     QList<QHostAddress> usable(const QList<QHostAddress> &addresses) const;
+    void setProxy(const QNetworkProxy &proxy) { m_proxy = proxy; }
     void setAddresses(const QList<QHostAddress> &addresses) { m_untried = addresses; }
     // The socket may have its session, or have failed, when this returns; then the connector is
     // gone.
@@ -87,6 +89,7 @@ private:
     KcpHostLookup *m_lookup = nullptr; // a child of the socket
     std::vector<std::unique_ptr<Attempt>> m_attempts;
     QList<QHostAddress> m_untried;
+    QNetworkProxy m_proxy = QNetworkProxy::NoProxy;
     std::unique_ptr<KcpTimer> m_timer;
     kcp::Instant m_nextAt = kcp::Never;
     QByteArray m_earlyBytes;

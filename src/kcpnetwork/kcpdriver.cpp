@@ -207,6 +207,24 @@ bool KcpDriver::bind(const QHostAddress &address, quint16 port, QAbstractSocket:
     return m_channel->bind(address, port, mode);
 }
 
+bool KcpDriver::adopt(qintptr descriptor, KcpUdpChannel::Use use)
+{
+    return m_channel->adopt(descriptor, use);
+}
+
+void KcpDriver::useProxy(const QNetworkProxy &proxy)
+{
+    m_channel = KcpUdpChannel::createProxied(this, this, proxy);
+    m_proxied = true;
+}
+
+void KcpDriver::setSocketOption(QAbstractSocket::SocketOption option, const QVariant &value)
+{
+    std::erase_if(m_options, [option](const auto &held) { return held.first == option; });
+    m_options.emplace_back(option, value);
+    m_channel->setSocketOption(option, value);
+}
+
 bool KcpDriver::connectToPeer(const QHostAddress &address, quint16 port)
 {
     if (!m_channel->connectToPeer(address, port))
@@ -222,6 +240,8 @@ bool KcpDriver::rebind()
 
 bool KcpDriver::rebindAt(kcp::Instant now)
 {
+    if (m_proxied) // the proxy is where the peer finds us
+        return false;
     auto channel = m_runtime->createChannel(this, this);
     const quint16 port = m_peerPath.peer.port;
     if (!channel->connectToPeer(kcpToHostAddress(m_peerPath.peer), port)) {
@@ -231,6 +251,8 @@ bool KcpDriver::rebindAt(kcp::Instant now)
     }
     m_channel = std::move(channel);
     m_channel->setWakeup(m_wakeup);
+    for (const auto &[option, value] : m_options)
+        m_channel->setSocketOption(option, value);
     m_backlog.reset();
     m_drained = true;
     for (std::uint32_t i = 0; i < m_slots.size(); ++i)

@@ -12,6 +12,7 @@
 #include <QtCore/qobject.h>
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 // Who hears about a session. It may do anything from within, also detach or destroy itself and
@@ -56,6 +57,11 @@ public:
     bool movesWith(const QObject *object) const;
 
     bool bind(const QHostAddress &address, quint16 port, QAbstractSocket::BindMode mode);
+    bool adopt(qintptr descriptor, KcpUdpChannel::Use use);
+    // Before it is bound or connected.
+    void useProxy(const QNetworkProxy &proxy);
+    // Of the UDP socket, and of those that come after it.
+    void setSocketOption(QAbstractSocket::SocketOption option, const QVariant &value);
     bool connectToPeer(const QHostAddress &address, quint16 port);
     // A new UDP socket under the same session; false when none can be had. For clients.
     bool rebind();
@@ -146,7 +152,9 @@ private:
     bool m_unattended; // the thread had no event loop yet: only waits look at the channel
     bool m_listed = false; // among the servers' drivers of its thread
     bool m_moved = false; // and not listed in the new thread yet
+    std::vector<std::pair<QAbstractSocket::SocketOption, QVariant>> m_options;
     bool m_reportsActivity = false;
+    bool m_proxied = false;
     bool m_doomed = false;
 };
 

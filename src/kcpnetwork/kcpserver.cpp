@@ -5,10 +5,6 @@
 #include "kcplogging_p.h"
 #include "kcpsocket.h"
 #include "kcpsocket_p.h"
-#include "kcpstatistics_p.h"
-
-#include <QtCore/qcoreapplication.h>
-#include <QtCore/qmetaobject.h>
 
 #include <algorithm>
 #include <utility>
@@ -174,47 +170,6 @@ bool KcpServer::event(QEvent *event)
 }
 
 /*!
-    \reimp
-*/
-void KcpServer::connectNotify(const QMetaMethod &signal)
-{
-    // Perhaps in another thread: it is the caller of connect() who runs this.
-    if (signal == QMetaMethod::fromSignal(&KcpServer::statisticsChanged))
-        QCoreApplication::postEvent(this, new QEvent(KcpStatisticsNotifier::listenerEvent()));
-}
-
-bool KcpServer::isStatisticsListenedTo() const
-{
-    static const QMetaMethod signal = QMetaMethod::fromSignal(&KcpServer::statisticsChanged);
-    return isSignalConnected(signal);
-}
-
-void KcpServerPrivate::handleStatisticsListener()
-{
-    if (!notifier) {
-        notifier = std::make_unique<KcpStatisticsNotifier>(
-                q,
-                KcpStatisticsNotifier::Source{ [this] {
-                                                  const KcpStatistics now = q->statistics();
-                                                  return now.datagramsSent()
-                                                          + now.datagramsReceived();
-                                              },
-                                               [this] { return q->isStatisticsListenedTo(); },
-                                               [this] { Q_EMIT q->statisticsChanged(); } });
-        notifier->setInterval(statisticsInterval);
-    }
-    notifier->noteListener();
-    if (driver)
-        driver->setReportsActivity(true);
-}
-
-void KcpServerPrivate::handleActivity()
-{
-    if (notifier)
-        notifier->noteActivity();
-}
-
-/*!
     Constructs a server that does not listen yet, with the given \a parent.
 */
 KcpServer::KcpServer(QObject *parent) : QObject(parent), d(std::make_unique<KcpServerPrivate>(this))
@@ -233,10 +188,22 @@ KcpServer::~KcpServer()
 /*!
     Listens on \a address and \a port; with port 0 the system chooses one, see serverPort(). Returns
     \c false when that is not possible or the server listens already; serverError() and errorString()
-    say why.
+    say why:
+
+    \table
+    \header \li serverError() \li Meaning
+    \row \li AddressInUseError \li Another socket is bound to the port.
+    \row \li SocketAccessError \li The port is one for privileged programs.
+    \row \li SocketAddressNotAvailableError \li The address is none of this machine.
+    \row \li SocketResourceError \li No descriptors are left.
+    \row \li UnsupportedSocketOperationError \li The proxy does not carry UDP.
+    \endtable
 
     When connections of an earlier server on the same address and port live on in this thread, their
     UDP socket is taken up again.
+
+    There is no setListenBacklogSize() as with QTcpServer: no queue of the system holds connections
+    before the server sees them. setMaxPendingConnections() is the limit.
 */
 bool KcpServer::listen(const QHostAddress &address, quint16 port)
 {
@@ -248,23 +215,85 @@ bool KcpServer::listen(const QHostAddress &address, quint16 port)
     if (driver) {
         driver->ref();
         driver->setParent(this);
-    } else {
-        driver = KcpDriver::create(this);
-        // Never shared: another program could take our datagrams.
-        if (!driver->bind(address, port, QAbstractSocket::DontShareAddress)) {
-            d->setError(driver->channel()->error(), driver->channel()->errorString());
-            driver->release();
-            return false;
-        }
+        d->startListening(driver);
+        return true;
     }
-    d->driver = driver;
-    d->paused = false;
-    driver->setAcceptor(d.get());
-    driver->setReportsActivity(d->notifier != nullptr);
-    if (!d->resetKey.isEmpty())
-        setResetKey(d->resetKey);
-    d->applyAcceptConfig();
+    QNetworkProxy proxy;
+    if (!kcpChooseProxy(d->proxy, address.toString(), port, proxy)) {
+        d->setError(QAbstractSocket::UnsupportedSocketOperationError, kcpUnusableProxyText());
+        return false;
+    }
+    driver = KcpDriver::create(this);
+    if (proxy.type() != QNetworkProxy::NoProxy)
+        driver->useProxy(proxy);
+    // Never shared: another program could take our datagrams.
+    if (!driver->bind(address, port, QAbstractSocket::DontShareAddress)) {
+        d->setError(driver->channel()->error(), driver->channel()->errorString());
+        driver->release();
+        return false;
+    }
+    d->startListening(driver);
     return true;
+}
+
+void KcpServerPrivate::startListening(KcpDriver *newDriver)
+{
+    driver = newDriver;
+    paused = false;
+    driver->setAcceptor(this);
+    driver->setReportsActivity(notifier != nullptr);
+    if (!resetKey.isEmpty())
+        q->setResetKey(resetKey);
+    applyAcceptConfig();
+}
+
+/*!
+    Listens on the UDP socket \a socketDescriptor, which must be bound to a port and not connected, and
+    takes it over. Returns \c false, and leaves the descriptor to the caller, when it is something else
+    or the server listens already; serverError() and errorString() say why.
+
+    So a socket may come from a supervisor, or have options that Qt does not know.
+*/
+bool KcpServer::setSocketDescriptor(qintptr socketDescriptor)
+{
+    if (isListening()) {
+        qCWarning(lcKcp, "KcpServer::setSocketDescriptor() called when already listening");
+        return false;
+    }
+    KcpDriver *driver = KcpDriver::create(this);
+    if (!driver->adopt(socketDescriptor, KcpUdpChannel::Use::Server)) {
+        d->setError(driver->channel()->error(), driver->channel()->errorString());
+        driver->release();
+        return false;
+    }
+    d->startListening(driver);
+    return true;
+}
+
+/*!
+    Returns the descriptor of the UDP socket, which is that of all connections; -1 when not listening.
+*/
+qintptr KcpServer::socketDescriptor() const
+{
+    return d->driver ? d->driver->channel()->descriptor() : -1;
+}
+
+/*!
+    Sets the proxy for the next listen() to \a networkProxy: a SOCKS5 proxy that carries UDP, and that
+    lets in datagrams from addresses to which none was sent. serverAddress() and serverPort() are the
+    relay's. Everything else is as with KcpSocket::setProxy().
+*/
+void KcpServer::setProxy(const QNetworkProxy &networkProxy)
+{
+    d->proxy = networkProxy;
+}
+
+/*!
+    Returns the proxy that was set.
+*/
+QNetworkProxy KcpServer::proxy() const
+{
+    return d->proxy;
 }
 
 /*!
@@ -538,38 +567,6 @@ void KcpServer::resumeAccepting()
 {
     d->paused = false;
     d->applyAcceptConfig();
-}
-
-/*!
-    Returns the counters of the server's UDP socket: all connections and strangers together.
-*/
-KcpStatistics KcpServer::statistics() const
-{
-    return d->driver ? KcpStatisticsPrivate::fromEndpoint(d->driver->endpoint().stats())
-                     : KcpStatistics();
-}
-
-/*!
-    Returns the least time between two statisticsChanged() in milliseconds.
-*/
-int KcpServer::statisticsInterval() const
-{
-    return d->statisticsInterval;
-}
-
-/*!
-    Lets at least \a msecs milliseconds, 1 or more, pass between two statisticsChanged(). The default
-    is 500.
-*/
-void KcpServer::setStatisticsInterval(int msecs)
-{
-    if (msecs < 1) {
-        refuse("setStatisticsInterval", msecs, 1);
-        return;
-    }
-    d->statisticsInterval = msecs;
-    if (d->notifier)
-        d->notifier->setInterval(msecs);
 }
 
 /*!

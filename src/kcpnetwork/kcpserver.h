@@ -11,6 +11,10 @@
 
 #include <memory>
 
+QT_BEGIN_NAMESPACE
+class QNetworkProxy;
+QT_END_NAMESPACE
+
 class KcpServerPrivate;
 class KcpSocket;
 class KcpStatistics;
@@ -44,6 +48,9 @@ public:
     int maxConnectionsPerAddress() const;
     int connectionCount() const;
 
+    bool setSocketDescriptor(qintptr socketDescriptor);
+    qintptr socketDescriptor() const;
+
     quint16 serverPort() const;
     QHostAddress serverAddress() const;
 
@@ -62,6 +69,9 @@ public:
 
     void pauseAccepting();
     void resumeAccepting();
+
+    void setProxy(const QNetworkProxy &networkProxy);
+    QNetworkProxy proxy() const;
 
     KcpStatistics statistics() const;
     int statisticsInterval() const;

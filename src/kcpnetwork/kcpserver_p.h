@@ -8,6 +8,7 @@
 
 #include <QtCore/qlist.h>
 #include <QtCore/qpointer.h>
+#include <QtNetwork/qnetworkproxy.h>
 
 #include <memory>
 
@@ -21,6 +22,7 @@ public:
     void handleParting() override;
     void handleActivity() override;
     void handleStatisticsListener();
+    void startListening(KcpDriver *newDriver);
     void applyAcceptConfig();
     void setError(QAbstractSocket::SocketError code, const QString &text);
 
@@ -29,6 +31,7 @@ public:
     QPointer<KcpDriver> driver; // we hold a reference while listening
     QList<QPointer<KcpSocket>> pending;
     KcpConfiguration configuration;
+    QNetworkProxy proxy;
     QByteArray resetKey;
     std::unique_ptr<KcpStatisticsNotifier> notifier; // when there was a listener
     QString errorString;

@@ -193,19 +193,33 @@ bool KcpSocket::bind(const QHostAddress &address, quint16 port, QAbstractSocket:
         return false;
     }
     d->releaseSession();
+    QNetworkProxy proxy;
+    if (!d->chooseProxy(address.toString(), port, proxy))
+        return false;
     KcpDriver *driver = KcpDriver::create(this);
-    if (!driver->bind(address, port, mode)) {
-        d->setError(driver->channel()->error(), driver->channel()->errorString());
-        driver->release();
-        d->emitError();
+    if (proxy.type() != QNetworkProxy::NoProxy)
+        driver->useProxy(proxy);
+    const bool bound = driver->bind(address, port, mode);
+    if (bound) {
+        KcpSocketPrivate::Rare &rare = d->rare();
+        rare.boundAddress = address;
+        rare.boundPort = port;
+        rare.bindMode = mode;
+    }
+    return d->enterBound(driver, bound);
+}
+
+// Takes over the reference to the driver.
+bool KcpSocketPrivate::enterBound(KcpDriver *newDriver, bool isBound)
+{
+    if (!isBound) {
+        setError(newDriver->channel()->error(), newDriver->channel()->errorString());
+        newDriver->release();
+        emitError();
         return false;
     }
-    d->driver = driver;
-    KcpSocketPrivate::Rare &rare = d->rare();
-    rare.boundAddress = address;
-    rare.boundPort = port;
-    rare.bindMode = mode;
-    d->changeState(QAbstractSocket::BoundState);
+    driver = newDriver;
+    changeState(QAbstractSocket::BoundState);
     return true;
 }
 
@@ -235,10 +249,12 @@ bool KcpSocket::bind(quint16 port, QAbstractSocket::BindMode mode)
 void KcpSocket::connectToHost(const QString &hostName, quint16 port, OpenMode openMode,
                               QAbstractSocket::NetworkLayerProtocol protocol)
 {
-    if (!d->beginConnect(openMode))
+    QNetworkProxy proxy;
+    if (!d->beginConnect(openMode) || !d->chooseProxy(hostName, port, proxy))
         return;
     d->rare().peerName = hostName;
     d->connector = std::make_unique<KcpConnector>(d.get(), port, protocol);
+    d->connector->setProxy(proxy);
     QHostAddress address;
     if (address.setAddress(hostName))
         d->connector->setAddresses({ address });
@@ -251,10 +267,12 @@ void KcpSocket::connectToHost(const QString &hostName, quint16 port, OpenMode op
 */
 void KcpSocket::connectToHost(const QHostAddress &address, quint16 port, OpenMode openMode)
 {
-    if (!d->beginConnect(openMode))
+    QNetworkProxy proxy;
+    if (!d->beginConnect(openMode) || !d->chooseProxy(address.toString(), port, proxy))
         return;
     d->rare().peerName = address.toString();
     d->connector = std::make_unique<KcpConnector>(d.get(), port, QAbstractSocket::AnyIPProtocol);
+    d->connector->setProxy(proxy);
     d->connector->setAddresses({ address });
     d->proceed(KcpSocketPrivate::Step::EnterHostLookup);
 }

@@ -11,6 +11,7 @@
 
 QT_BEGIN_NAMESPACE
 class QHostAddress;
+class QNetworkProxy;
 class QVariant;
 QT_END_NAMESPACE
 
@@ -61,6 +62,9 @@ public:
     bool bind(quint16 port = 0,
               QAbstractSocket::BindMode mode = QAbstractSocket::DefaultForPlatform);
 
+    bool setSocketDescriptor(qintptr socketDescriptor);
+    qintptr socketDescriptor() const;
+
     void
     connectToHost(const QString &hostName, quint16 port, OpenMode openMode = ReadWrite,
                   QAbstractSocket::NetworkLayerProtocol protocol = QAbstractSocket::AnyIPProtocol);
@@ -93,6 +97,9 @@ public:
     KcpStatistics statistics() const;
     int statisticsInterval() const;
     void setStatisticsInterval(int msecs);
+
+    void setProxy(const QNetworkProxy &networkProxy);
+    QNetworkProxy proxy() const;
 
     void setSocketOption(QAbstractSocket::SocketOption option, const QVariant &value);
     QVariant socketOption(QAbstractSocket::SocketOption option);

@@ -12,10 +12,21 @@
 
 #include <QtCore/qpointer.h>
 
+#include <QtCore/qvariant.h>
+#include <QtNetwork/qnetworkproxy.h>
+
 #include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 class KcpConnector;
+
+// What `wanted` comes to for this host, as with QAbstractSocket: NoProxy, or one that carries UDP.
+// False when there are only others.
+bool kcpChooseProxy(const QNetworkProxy &wanted, const QString &hostName, quint16 port,
+                    QNetworkProxy &chosen);
+QString kcpUnusableProxyText();
 
 // Small: a server has one for each of its connections. What few sockets need is in Rare.
 class KcpSocketPrivate final : public KcpSessionHandler
@@ -36,6 +47,9 @@ public:
         quint16 localPort = 0;
         std::shared_ptr<KcpWriterQueue> writers; // of this connection
         KcpWriterQueue::Batch written; // by them
+        QNetworkProxy proxy; // as set
+        // Of the UDP socket, for all that are to come.
+        std::vector<std::pair<QAbstractSocket::SocketOption, QVariant>> options;
         std::unique_ptr<KcpStatisticsNotifier> notifier; // when there was a listener
         int statisticsInterval = KcpStatisticsNotifier::DefaultInterval;
     };
@@ -97,6 +111,10 @@ public:
     void proceed(Step step); // with it and those that follow
     Step take(Step step); // returns the next one
 
+    void applySocketOptions(KcpDriver *driver);
+    // False, and the error is told, when there is no way.
+    bool chooseProxy(const QString &hostName, quint16 port, QNetworkProxy &chosen);
+    bool enterBound(KcpDriver *newDriver, bool isBound);
     bool closeDevice(); // emits; false when the socket is gone or busy with something else then
     void startConnecting(const QList<QHostAddress> &addresses);
     void failConnecting(QAbstractSocket::SocketError code, const QString &text);

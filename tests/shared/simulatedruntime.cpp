@@ -77,6 +77,8 @@ public:
         m_runtime->network().removeNode(m_node);
     }
 
+    bool adopt(qintptr, Use) override { return false; }
+    qintptr descriptor() const override { return -1; }
     bool bind(const QHostAddress &address, quint16 port, QAbstractSocket::BindMode) override
     {
         const bool any = address.isNull() || address == QHostAddress(QHostAddress::Any)

@@ -2,7 +2,15 @@
 #include "kcpudpchannel_p.h"
 #include "kcpudpchannel_qt_p.h"
 
+#include <QtNetwork/qnetworkproxy.h>
+
 KcpUdpChannel::~KcpUdpChannel() = default;
+
+std::unique_ptr<KcpUdpChannel> KcpUdpChannel::createProxied(QObject *parent, Listener *listener,
+                                                            const QNetworkProxy &proxy)
+{
+    return std::make_unique<KcpUdpChannelQt>(parent, listener, proxy);
+}
 
 std::unique_ptr<KcpUdpChannel> KcpUdpChannel::create(QObject *parent, Listener *listener,
                                                      Batching limit)

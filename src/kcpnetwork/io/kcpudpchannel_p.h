@@ -17,6 +17,7 @@
 #include <utility>
 
 QT_BEGIN_NAMESPACE
+class QNetworkProxy;
 class QObject;
 QT_END_NAMESPACE
 
@@ -61,7 +62,18 @@ public:
     static std::unique_ptr<KcpUdpChannel> create(QObject *parent, Listener *listener,
                                                  Batching limit = Batching::Segmentation);
 
+    // Through a proxy that carries UDP, SOCKS5. Always by QUdpSocket alone; opening it blocks for
+    // the negotiation, at most a few seconds.
+    static std::unique_ptr<KcpUdpChannel> createProxied(QObject *parent, Listener *listener,
+                                                        const QNetworkProxy &proxy);
+
     virtual ~KcpUdpChannel();
+
+    // Takes over a UDP socket of the caller's, which stays the caller's when this is false. A
+    // server's is bound and not connected.
+    enum class Use : quint8 { Client, Server };
+    virtual bool adopt(qintptr descriptor, Use use) = 0;
+    virtual qintptr descriptor() const = 0; // -1: there is none
 
     virtual bool bind(const QHostAddress &address, quint16 port,
                       QAbstractSocket::BindMode mode) = 0;

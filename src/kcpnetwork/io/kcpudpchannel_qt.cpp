@@ -2,9 +2,17 @@
 #include "kcpudpchannel_qt_p.h"
 #include "kcpaddressconversion_p.h"
 
+#include <QtCore/qcoreapplication.h>
 #include <QtCore/qtimer.h>
 #include <QtNetwork/qnetworkdatagram.h>
 #include <QtNetwork/qnetworkproxy.h>
+
+#ifdef Q_OS_UNIX
+#  include <netinet/in.h>
+#  include <sys/socket.h>
+
+#  include <cerrno>
+#endif
 
 #include <algorithm>
 #include <chrono>
@@ -30,13 +38,54 @@ int toMilliseconds(kcp::Duration timeout)
     return int(std::min<std::int64_t>(ceil<milliseconds>(timeout).count(), INT_MAX));
 }
 
+QString tr(const char *text)
+{
+    return QCoreApplication::translate("KcpSocket", text);
+}
+
+// Why a descriptor cannot be used; empty when it can.
+QString refusalOf(qintptr descriptor, KcpUdpChannel::Use use)
+{
+#ifdef Q_OS_UNIX
+    const int fd = int(descriptor);
+    int type = 0;
+    socklen_t size = sizeof type;
+    if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) {
+        return (errno == ENOTSOCK ? tr("Descriptor %1 is not a socket")
+                                  : tr("Descriptor %1 is not open"))
+                .arg(descriptor);
+    }
+    sockaddr_storage name{};
+    size = sizeof name;
+    ::getsockname(fd, reinterpret_cast<sockaddr *>(&name), &size);
+    if (type != SOCK_DGRAM || (name.ss_family != AF_INET && name.ss_family != AF_INET6))
+        return tr("Descriptor %1 is not a UDP socket").arg(descriptor);
+    if (use == KcpUdpChannel::Use::Client)
+        return QString();
+    const auto *port = name.ss_family == AF_INET
+            ? &reinterpret_cast<const sockaddr_in &>(name).sin_port
+            : &reinterpret_cast<const sockaddr_in6 &>(name).sin6_port;
+    if (*port == 0)
+        return tr("The UDP socket %1 is not bound to a port").arg(descriptor);
+    size = sizeof name;
+    if (::getpeername(fd, reinterpret_cast<sockaddr *>(&name), &size) == 0)
+        return tr("The UDP socket %1 is connected: it hears one peer only").arg(descriptor);
+#else
+    Q_UNUSED(use);
+    if (descriptor < 0)
+        return tr("Descriptor %1 is not open").arg(descriptor);
+#endif
+    return QString();
+}
+
 } // namespace
 
-KcpUdpChannelQt::KcpUdpChannelQt(QObject *parent, Listener *listener)
+KcpUdpChannelQt::KcpUdpChannelQt(QObject *parent, Listener *listener, const QNetworkProxy &proxy)
     : m_socket(new QUdpSocket(parent)), m_context(new QObject(m_socket)), m_listener(listener)
 {
-    // Without this, bind() asks the system's proxy settings: 0.1 ms, and UDP never gets one.
-    m_socket->setProxy(QNetworkProxy::NoProxy);
+    // Never the default: then bind() would ask the system's settings, which takes 0.1 ms. Who made
+    // the channel has done so if it wants to.
+    m_socket->setProxy(proxy);
 }
 
 KcpUdpChannelQt::~KcpUdpChannelQt()
@@ -53,10 +102,27 @@ bool KcpUdpChannelQt::bind(const QHostAddress &address, quint16 port,
 {
     if (!m_socket->bind(address, port, mode))
         return false;
+    noteBound();
+    opened();
+    return true;
+}
+
+void KcpUdpChannelQt::noteBound()
+{
+    if (isProxied())
+        return;
     const QHostAddress bound = m_socket->localAddress();
     m_wildcard = bound == QHostAddress(QHostAddress::Any)
             || bound == QHostAddress(QHostAddress::AnyIPv4)
             || bound == QHostAddress(QHostAddress::AnyIPv6);
+}
+
+bool KcpUdpChannelQt::adopt(qintptr descriptor, Use use)
+{
+    m_refusal = refusalOf(descriptor, use);
+    if (!m_refusal.isEmpty() || !m_socket->setSocketDescriptor(descriptor, QUdpSocket::BoundState))
+        return false;
+    noteBound();
     opened();
     return true;
 }
@@ -64,6 +130,8 @@ bool KcpUdpChannelQt::bind(const QHostAddress &address, quint16 port,
 bool KcpUdpChannelQt::connectToPeer(const QHostAddress &address, quint16 port)
 {
     const bool wasOpen = m_socket->state() == QAbstractSocket::BoundState;
+    if (isProxied()) // a relay is never connected: it tells where each datagram comes from
+        return wasOpen || bind(QHostAddress(QHostAddress::Any), 0, QUdpSocket::DefaultForPlatform);
     m_socket->connectToHost(address, port);
     if (m_socket->state() != QAbstractSocket::ConnectedState)
         return false;
@@ -80,6 +148,12 @@ void KcpUdpChannelQt::opened()
     if (batching() != Batching::None)
         return;
     QObject::connect(m_socket, &QUdpSocket::readyRead, m_context, [this] {
+        // A proxy that has closed its connection. Qt 6.4 goes on with a null pointer after this
+        // signal, unless what it belongs to is gone.
+        if (!m_socket->isValid()) {
+            m_socket->abort();
+            return;
+        }
         if (!m_waiting)
             m_listener->channelReadable();
     });
@@ -97,12 +171,13 @@ quint16 KcpUdpChannelQt::localPort() const
 
 QAbstractSocket::SocketError KcpUdpChannelQt::error() const
 {
-    return m_socket->error();
+    return m_refusal.isEmpty() ? m_socket->error()
+                               : QAbstractSocket::UnsupportedSocketOperationError;
 }
 
 QString KcpUdpChannelQt::errorString() const
 {
-    return m_socket->errorString();
+    return m_refusal.isEmpty() ? m_socket->errorString() : m_refusal;
 }
 
 void KcpUdpChannelQt::setSocketOption(QAbstractSocket::SocketOption option, const QVariant &value)
@@ -159,6 +234,8 @@ KcpUdpChannel::ReceiveResult KcpUdpChannelQt::receive(KcpReceiveBatch &batch)
 {
     ReceiveResult result;
     batch.clear();
+    if (!isOpen()) // a proxy may end it
+        return result;
     while (!batch.isFull()) {
         const bool received =
                 isConnected() ? receiveFromPeer(batch, result) : receiveFromAnyone(batch);
@@ -198,6 +275,8 @@ KcpUdpChannelQt::Sent KcpUdpChannelQt::sendDatagram(const kcpnet::Path &path, kc
 KcpUdpChannel::SendResult KcpUdpChannelQt::send(KcpTransmitBatch &batch)
 {
     SendResult result;
+    if (!isOpen())
+        batch.clear();
     while (!batch.isEmpty()) {
         const KcpTransmitBatch::Run &run = batch.run(0);
         const Sent sent = sendDatagram(run.path, batch.datagram(run, 0));

@@ -6,6 +6,7 @@
 #include "kcpudpchannel_p.h"
 
 #include <QtCore/qobject.h>
+#include <QtNetwork/qnetworkproxy.h>
 #include <QtNetwork/qudpsocket.h>
 
 QT_BEGIN_NAMESPACE
@@ -16,9 +17,12 @@ class KcpUdpChannelQt : public KcpUdpChannel
 {
 public:
     // The QUdpSocket becomes a child of parent, so that it moves to other threads with it.
-    KcpUdpChannelQt(QObject *parent, Listener *listener);
+    KcpUdpChannelQt(QObject *parent, Listener *listener,
+                    const QNetworkProxy &proxy = QNetworkProxy::NoProxy);
     ~KcpUdpChannelQt() override;
 
+    bool adopt(qintptr descriptor, Use use) override;
+    qintptr descriptor() const override { return m_socket->socketDescriptor(); }
     bool bind(const QHostAddress &address, quint16 port, QAbstractSocket::BindMode mode) override;
     bool connectToPeer(const QHostAddress &address, quint16 port) override;
 
@@ -38,6 +42,8 @@ protected:
     // The descriptor exists now.
     virtual void opened();
     Listener *listener() const { return m_listener; }
+    bool isOpen() const { return m_socket->isValid(); }
+    bool isProxied() const { return m_socket->proxy().type() != QNetworkProxy::NoProxy; }
     QUdpSocket *socket() const { return m_socket; }
     QObject *context() const { return m_context; }
     bool isConnected() const { return !m_peerPath.peer.isNull(); }
@@ -50,6 +56,7 @@ private:
 
     bool receiveFromPeer(KcpReceiveBatch &batch, ReceiveResult &result);
     bool receiveFromAnyone(KcpReceiveBatch &batch);
+    void noteBound();
     void retryLater();
     Sent sendDatagram(const kcpnet::Path &path, kcp::ByteView bytes);
 
@@ -58,6 +65,7 @@ private:
     Listener *m_listener;
     QTimer *m_retryTimer = nullptr;
     kcpnet::Path m_peerPath;
+    QString m_refusal; // why adopt() has failed
     bool m_wildcard = false;
     bool m_waiting = false;
 };

@@ -430,11 +430,12 @@ void tst_KcpSocket::moveToThread()
 void tst_KcpSocket::socketOptions()
 {
     Pair pair{ KcpConfiguration() };
-    QTest::ignoreMessage(QtWarningMsg,
-                         "KcpSocket::setSocketOption(): option 4 needs a socket that is bound, "
-                         "connecting or connected");
-    pair.client.setSocketOption(QAbstractSocket::TypeOfServiceOption, 32);
+    QVERIFY(!pair.client.socketOption(QAbstractSocket::TypeOfServiceOption).isValid());
+    pair.client.setSocketOption(QAbstractSocket::TypeOfServiceOption, 64);
+    QCOMPARE(pair.client.socketOption(QAbstractSocket::TypeOfServiceOption).toInt(), 64);
     QVERIFY(pair.connect());
+    QCOMPARE(pair.client.socketOption(QAbstractSocket::TypeOfServiceOption).toInt(), 64);
+    QCOMPARE(pair.peer->socketOption(QAbstractSocket::TypeOfServiceOption).toInt(), 0);
     QCOMPARE(pair.client.socketOption(QAbstractSocket::LowDelayOption).toInt(), 1);
     pair.client.setSocketOption(QAbstractSocket::LowDelayOption, 0);
     QCOMPARE(pair.client.socketOption(QAbstractSocket::LowDelayOption).toInt(), 0);
@@ -446,9 +447,18 @@ void tst_KcpSocket::socketOptions()
     pair.client.setSocketOption(QAbstractSocket::TypeOfServiceOption, 32);
     QCOMPARE(pair.client.socketOption(QAbstractSocket::TypeOfServiceOption).toInt(), 32);
     QVERIFY(pair.client.socketOption(QAbstractSocket::ReceiveBufferSizeSocketOption).toInt() > 0);
-    QTest::ignoreMessage(QtWarningMsg, "KcpSocket::setSocketOption(): option 2 is not supported");
-    pair.client.setSocketOption(QAbstractSocket::MulticastTtlOption, 1);
-    QVERIFY(!pair.client.socketOption(QAbstractSocket::MulticastTtlOption).isValid());
+    pair.client.setSocketOption(QAbstractSocket::MulticastTtlOption, 3);
+    QCOMPARE(pair.client.socketOption(QAbstractSocket::MulticastTtlOption).toInt(), 3);
+    // They go along to another UDP socket, and to the next connection.
+    QVERIFY(pair.client.rebind());
+    QCOMPARE(pair.client.socketOption(QAbstractSocket::TypeOfServiceOption).toInt(), 32);
+    pair.client.abort();
+    pair.client.connectToHost(localHost, pair.server.serverPort());
+    QTRY_COMPARE(pair.client.state(), QAbstractSocket::ConnectedState);
+    QCOMPARE(pair.client.socketOption(QAbstractSocket::TypeOfServiceOption).toInt(), 32);
+    QCOMPARE(pair.client.socketOption(QAbstractSocket::MulticastTtlOption).toInt(), 3);
+    QTest::ignoreMessage(QtWarningMsg, "KcpSocket::setSocketOption(): option 7 is not supported");
+    pair.client.setSocketOption(QAbstractSocket::PathMtuSocketOption, 1400);
 }
 
 void tst_KcpSocket::setConfiguration()
