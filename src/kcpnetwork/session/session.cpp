@@ -119,7 +119,9 @@ std::optional<std::size_t> Session::nextMessageSize() const
 
 std::size_t Session::pendingMessageBytes() const
 {
-    return m_framer ? m_framer->unreadBytes() : nextMessageSize().value_or(0);
+    if (m_framer)
+        return m_framer->unreadBytes();
+    return m_config->mode == Mode::Message ? m_engine.completeBytes() : 0;
 }
 
 bool Session::isReadable() const
@@ -129,7 +131,7 @@ bool Session::isReadable() const
 
 std::size_t Session::read(kcp::MutableBytes buffer)
 {
-    if (m_framer)
+    if (m_framer || buffer.empty()) // nothing may go, an empty message neither
         return 0;
     const std::size_t size = m_engine.read(buffer);
     if (size > 0)
@@ -139,7 +141,7 @@ std::size_t Session::read(kcp::MutableBytes buffer)
 
 std::size_t Session::skip(std::size_t size)
 {
-    if (m_framer)
+    if (m_framer || size == 0)
         return 0;
     const std::size_t skipped = m_engine.skip(size);
     if (skipped > 0)

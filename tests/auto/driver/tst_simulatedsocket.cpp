@@ -39,6 +39,7 @@ class tst_SimulatedSocket : public QObject
 {
     Q_OBJECT
 private Q_SLOTS:
+    void plainMessagesWaiting();
     void records_data() { addProfiles(); }
     void records();
     void twoRoundTrips_data();
@@ -796,6 +797,34 @@ void tst_SimulatedSocket::partialReadsAreToldAgain()
         pair.world.run(1s);
     }
     QCOMPARE(taken, QByteArray("ababababab"));
+}
+
+// All that waits counts, and reading nothing takes nothing.
+void tst_SimulatedSocket::plainMessagesWaiting()
+{
+    SimulatedPair pair;
+    KcpConfiguration configuration;
+    configuration.setProfile(KcpConfiguration::PlainKcp);
+    configuration.setMode(KcpConfiguration::Message);
+    pair.configure(configuration);
+    QVERIFY(pair.listen());
+    pair.startConnecting();
+    for (const int size : { 0, 100, 0, 5000 })
+        QVERIFY(pair.client->writeMessage(QByteArray(size, 'm')));
+    QVERIFY(pair.world.run(5s, [&] { return pair.server->hasPendingConnections(); }));
+    pair.peer.reset(pair.server->nextPendingConnection());
+    pair.world.run(1s);
+    QCOMPARE(pair.peer->bytesAvailable(), 5100);
+    KcpDriver *driver = KcpSocketPrivate::of(pair.peer.get())->driver;
+    const kcpnet::SessionId id = KcpSocketPrivate::of(pair.peer.get())->id;
+    QCOMPARE(driver->endpoint().read(id, {}), std::size_t(0));
+    QCOMPARE(driver->endpoint().skip(id, 0), std::size_t(0));
+    for (const int size : { 0, 100, 0, 5000 }) {
+        bool ok = false;
+        QCOMPARE(pair.peer->readMessage(&ok).size(), size);
+        QVERIFY(ok);
+    }
+    QCOMPARE(pair.peer->bytesAvailable(), 0);
 }
 
 QTEST_GUILESS_MAIN(tst_SimulatedSocket)

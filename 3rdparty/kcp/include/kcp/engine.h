@@ -221,6 +221,8 @@ public:
     }
 
     std::size_t readableBytes() const { return m_receive.readableBytes(); }
+    // Of complete messages; in a stream, of all that can be read.
+    std::size_t completeBytes() const { return m_receive.closedBytes(); }
     // Everything received that was not read, early segments too.
     std::size_t heldBytes() const { return m_receive.heldBytes(); }
     std::size_t pendingAcks() const
