@@ -33,7 +33,6 @@ private Q_SLOTS:
     void deletedSocketDelivers();
     void oneWakeUpForManyWrites();
     void splitHalves();
-    void whileTheSocketMoves();
 };
 
 namespace {
@@ -519,58 +518,6 @@ void tst_KcpWriter::splitHalves()
     QVERIFY(done);
     QVERIFY(writerOk);
     QCOMPARE(echoes.load(), Rounds);
-}
-
-void tst_KcpWriter::whileTheSocketMoves()
-{
-    EchoServer server;
-    const quint16 port = server.serverPort();
-    std::array<LoopThread, 3> loops;
-    auto *socket = new KcpSocket;
-    socket->setWriteBufferLimit(20000);
-    Shared<QByteArray> received;
-    connect(socket, &KcpSocket::readyRead, socket, [&received, socket] {
-        const QByteArray data = socket->readAll();
-        received.with([&](QByteArray &all) { all += data; });
-    });
-    std::atomic_int moves = 0;
-    std::atomic_bool moving = true;
-    std::function<void()> hop = [&] {
-        if (!moving) {
-            delete socket;
-            return;
-        }
-        LoopThread &next = loops.at(std::size_t(++moves) % loops.size());
-        socket->moveToThread(&next);
-        next.post(hop);
-    };
-    KcpWriter writer;
-    socket->connectToHost(localHost, port);
-    writer = socket->writer();
-    socket->moveToThread(&loops[0]);
-    loops[0].post(hop);
-
-    constexpr int Total = 400000;
-    std::atomic_bool failed = false;
-    std::thread thread([&] {
-        for (int i = 0; i < Total; i += 1000) {
-            if (!writer.write(QByteArray(1000, char('a' + i / 1000 % 26))))
-                failed = true;
-        }
-    });
-    const bool all = runUntil(
-            [&] { return failed || received.with([](auto &b) { return b.size(); }) >= Total; },
-            60000);
-    moving = false;
-    QTRY_VERIFY(!writer.isOpen()); // deleted
-    thread.join();
-    QVERIFY(all);
-    QVERIFY(!failed);
-    QVERIFY(moves > 10);
-    const QByteArray data = received.copy();
-    QCOMPARE(data.size(), Total);
-    for (int i = 0; i < Total; i += 1000)
-        QCOMPARE(data.at(i + 999), char('a' + i / 1000 % 26));
 }
 
 QTEST_GUILESS_MAIN(tst_KcpWriter)
