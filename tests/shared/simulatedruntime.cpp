@@ -10,6 +10,7 @@
 #include <cstring>
 #include <deque>
 #include <utility>
+#include <vector>
 
 namespace kcptest {
 
@@ -124,6 +125,7 @@ public:
     {
         ReceiveResult result;
         result.unreachable = std::exchange(m_unreachable, false);
+        m_runtime->m_batches.insert(&batch);
         batch.clear();
         while (!m_inbox.empty() && !batch.isFull()) {
             const Datagram datagram = std::move(m_inbox.front());
@@ -136,6 +138,7 @@ public:
             message.segmentSize = message.size;
             message.buffer = static_cast<std::uint16_t>(index);
         }
+        m_runtime->spend(m_runtime->m_receiveTime * batch.count());
         result.drained = m_inbox.empty();
         return result;
     }
@@ -143,6 +146,7 @@ public:
     {
         SendResult result;
         result.localAddressLost = m_lost;
+        m_runtime->m_batches.insert(&batch);
         if (m_full) {
             result.blocked = !batch.isEmpty();
             m_wantsToWrite = m_wantsToWrite || result.blocked;
@@ -250,16 +254,37 @@ void SimulatedRuntime::deliver(const Datagram &datagram)
         to->second->put(datagram);
 }
 
+void SimulatedRuntime::spend(Duration time)
+{
+    if (time == Duration::zero())
+        return;
+    const Instant until = now() + time;
+    while (const auto datagram = m_network.receive(until))
+        deliver(*datagram);
+    m_network.advanceTo(until);
+}
+
+// Once each channel that is readable, as an event loop does.
+bool SimulatedRuntime::notifyReadable(SimulatedChannel *waiting)
+{
+    std::vector<NodeId> readable;
+    for (const auto &[node, channel] : m_channels) {
+        if (channel != waiting && channel->isReadable())
+            readable.push_back(node);
+    }
+    for (const NodeId node : readable) {
+        const auto at = m_channels.find(node); // those before may have destroyed it
+        if (at != m_channels.end() && at->second->isReadable())
+            at->second->notify();
+    }
+    return !readable.empty();
+}
+
 bool SimulatedRuntime::step(Instant until, SimulatedChannel *waiting)
 {
     processEvents();
-    for (const auto &[node, channel] : m_channels) {
-        if (channel != waiting && channel->isReadable()) {
-            channel->notify(); // may destroy channels
-            return true;
-        }
-    }
-    if (fireTimer())
+    const bool notified = notifyReadable(waiting);
+    if (fireTimer() || notified)
         return true;
     Instant next = m_network.nextArrival();
     for (const SimulatedTimer *timer : m_timers)
@@ -280,7 +305,8 @@ bool SimulatedRuntime::run(Duration time, const std::function<bool()> &done)
         processEvents();
         if (done && done())
             return true;
-        if (!step(until, nullptr))
+        // Reading takes time, too, and a socket may never be empty.
+        if (now() > until || !step(until, nullptr))
             break;
     }
     if (now() < until)
@@ -291,10 +317,7 @@ bool SimulatedRuntime::run(Duration time, const std::function<bool()> &done)
 
 void SimulatedRuntime::freeze(Duration time)
 {
-    const Instant until = now() + time;
-    while (const auto datagram = m_network.receive(until))
-        deliver(*datagram);
-    m_network.advanceTo(until);
+    spend(time);
     while (fireTimer())
         ;
 }

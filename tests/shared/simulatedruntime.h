@@ -43,6 +43,10 @@ public:
 
     // The channel at this port has no room for datagrams, or has room again.
     void setFull(quint16 port, bool full);
+    // What it takes to read one datagram. More may arrive meanwhile. None at first.
+    void setReceiveTime(Duration time) { m_receiveTime = time; }
+    // The batches that the drivers of this world have received into and sent from.
+    const std::set<const void *> &batches() const { return m_batches; }
 
     std::uint64_t timerEvents() const { return m_timerEvents; }
     std::size_t channelCount() const { return m_channels.size(); }
@@ -61,8 +65,10 @@ private:
     static void processEvents();
     // One thing that happens not later than `until`; false when there is none.
     bool step(Instant until, SimulatedChannel *waiting);
+    bool notifyReadable(SimulatedChannel *waiting);
     bool fireTimer();
     void deliver(const Datagram &datagram);
+    void spend(Duration time);
     SimulatedChannel *channelAt(quint16 port) const;
 
     SimulatedNetwork m_network;
@@ -71,6 +77,8 @@ private:
     QHostAddress m_host;
     std::map<NodeId, SimulatedChannel *> m_channels;
     std::set<SimulatedTimer *> m_timers; // that exist
+    std::set<const void *> m_batches;
+    Duration m_receiveTime{ 0 };
     std::uint64_t m_timerEvents = 0;
     quint16 m_nextPort = 40000;
 };
