@@ -27,6 +27,10 @@ inline constexpr quint32 MaxFileSize = 64 * 1024 * 1024; // bytes
 inline constexpr int LinesPerSecond = 4;
 inline constexpr int LinesAtOnce = 8;
 inline constexpr int LinesTaken = 40;
+// Of all who join from one address: a household, and everybody comes back when a host was restarted.
+inline constexpr int JoinsPerSecond = 1;
+inline constexpr int JoinsAtOnce = 32;
+inline constexpr int RefusalTime = 10000; // ms in which an address of a removed flooder is refused
 inline constexpr int FilesPerSecond = 1;
 inline constexpr int FilesAtOnce = 8;
 inline constexpr int FilesTaken = 16;

@@ -133,6 +133,10 @@ void ChatServer::handleHello(RecordLink *link, const Chat::Hello &hello)
         drop(link, Chat::Reason::Full, u"%1 people are here already"_s.arg(Chat::MaxPeople));
         return;
     }
+    if (!m_joins.take(link->socket()->peerAddress(), QDateTime::currentMSecsSinceEpoch())) {
+        drop(link, Chat::Reason::TooManyMessages, u"Too much has come from your address"_s);
+        return;
+    }
     auto member = std::make_unique<Member>();
     member->id = ++m_lastId;
     member->name = hello.name;
@@ -266,6 +270,10 @@ void ChatServer::remove(quint32 id, Chat::Reason reason)
     const auto it = m_members.find(id);
     if (it == m_members.end())
         return;
+    if (reason == Chat::Reason::TooManyMessages) {
+        m_joins.refuse(it->second->chat->socket()->peerAddress(),
+                       QDateTime::currentMSecsSinceEpoch());
+    }
     drop(it->second->chat, reason, u"The server has removed you"_s);
     if (it->second->files)
         drop(it->second->files, reason);

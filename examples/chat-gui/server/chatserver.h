@@ -3,6 +3,7 @@
 #define CHAT_CHATSERVER_H
 
 #include "server/filerelay.h"
+#include "server/joinlimits.h"
 #include "server/member.h"
 
 #include <QtCore/QTimer>
@@ -58,6 +59,7 @@ private:
 
     KcpServer m_server;
     Members m_members;
+    JoinLimits m_joins;
     FileRelay m_files{ m_members };
     QSet<RecordLink *> m_links; // all, also those that have not said who they are, or are closing
     QTimer m_ticker;

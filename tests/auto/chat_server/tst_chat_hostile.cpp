@@ -6,6 +6,7 @@
 #include "testseed.h"
 
 #include <QtCore/QDataStream>
+#include <QtCore/QElapsedTimer>
 #include <QtNetwork/QUdpSocket>
 #include <QtTest/QTest>
 
@@ -34,6 +35,9 @@ private Q_SLOTS:
     void recordOf10MBOfAMember();
     void hugeLengths();
     void tooManyMessages();
+    void joinsAgainAfterAFlood();
+    void tooManyJoins();
+    void joinLimits();
     void tooManyDatagrams();
     void tooManyPeople();
     void stolenAttach();
@@ -51,12 +55,14 @@ private:
     quint16 m_port = 0;
     int m_removed = 0; // members that the others have to see as removed
     int m_linesBefore = 0; // that a member may get through before it is removed
+    Chat::LeaveReason m_leaving = Chat::LeaveReason::Removed; // how all of them go
 };
 
 void tst_ChatHostile::init()
 {
     m_removed = 0;
     m_linesBefore = 0;
+    m_leaving = Chat::LeaveReason::Removed;
     m_server = std::make_unique<ChatServer>();
     QVERIFY(m_server->listen(QHostAddress(QHostAddress::LocalHost), 0));
     m_port = m_server->port();
@@ -74,7 +80,7 @@ void tst_ChatHostile::cleanup()
     QTRY_COMPARE(m_ann->count<Chat::Left>(), m_removed);
     for (const Chat::Record &record : std::as_const(m_ann->heard)) {
         if (const auto *left = std::get_if<Chat::Left>(&record))
-            QCOMPARE(left->reason, Chat::LeaveReason::Removed);
+            QCOMPARE(left->reason, m_leaving);
     }
     QVERIFY(m_ann->count<Chat::Said>() <= 1 + m_linesBefore);
     QCOMPARE(m_ann->socket.state(), QAbstractSocket::ConnectedState);
@@ -256,6 +262,77 @@ void tst_ChatHostile::tooManyMessages()
     ++m_removed;
     m_linesBefore = Chat::LinesTaken + Chat::LinesPerSecond;
     expectDropped(eve, Chat::Reason::TooManyMessages);
+}
+
+void tst_ChatHostile::joinsAgainAfterAFlood()
+{
+    m_linesBefore = Chat::LinesTaken + Chat::LinesPerSecond;
+    for (int i = 0; i < 5; ++i) {
+        HandClient eve(m_port);
+        eve.hello(u"Eve %1"_s.arg(i));
+        for (quint32 line = 0; line < 100; ++line)
+            eve.send(Chat::Say{ line, u"spam"_s });
+        expectDropped(eve, Chat::Reason::TooManyMessages);
+        QCOMPARE(eve.count<Chat::Welcome>(), i == 0 ? 1 : 0);
+    }
+    ++m_removed;
+}
+
+// Everybody is told of each of them.
+void tst_ChatHostile::tooManyJoins()
+{
+    QElapsedTimer time;
+    time.start();
+    int joined = 0;
+    for (int i = 0; i < 3 * Chat::JoinsAtOnce; ++i) {
+        HandClient eve(m_port);
+        eve.hello(u"Eve"_s);
+        QTRY_VERIFY(eve.isWelcome() || eve.isEnded());
+        if (!eve.isWelcome()) {
+            QCOMPARE(eve.reason(), Chat::Reason::TooManyMessages);
+            continue;
+        }
+        ++joined;
+        eve.socket.abort();
+        QTRY_COMPARE(m_ann->count<Chat::Left>(), joined);
+    }
+    const qint64 seconds = time.elapsed() / 1000 + 1;
+    const qint64 allowed = Chat::JoinsAtOnce + seconds * Chat::JoinsPerSecond;
+    QVERIFY2(joined <= allowed, qPrintable(u"%1 in %2 s"_s.arg(joined).arg(seconds)));
+    QVERIFY(m_ann->count<Chat::Joined>() <= joined + 1); // and Bob
+    m_removed = joined;
+    m_leaving = Chat::LeaveReason::Left;
+}
+
+void tst_ChatHostile::joinLimits()
+{
+    constexpr qint64 now = 1700000000000;
+    const QHostAddress eve(u"2001:db8:0:1::1"_s);
+    const QHostAddress eveAgain(u"2001:db8:0:1:ffff::2"_s); // has as many as she wants
+    const QHostAddress other(u"2001:db8:0:2::1"_s);
+    JoinLimits limits;
+    for (int i = 0; i < Chat::JoinsAtOnce; ++i)
+        QVERIFY(limits.take(i % 2 ? eve : eveAgain, now));
+    QVERIFY(!limits.take(eve, now));
+    QVERIFY(limits.take(other, now));
+    QVERIFY(limits.take(QHostAddress(u"192.0.2.1"_s), now));
+    QVERIFY(limits.take(eve, now + 1000));
+    QVERIFY(!limits.take(eve, now + 1000));
+
+    limits.refuse(other, now);
+    QVERIFY(!limits.take(other, now + Chat::RefusalTime - 1));
+    QVERIFY(limits.take(other, now + Chat::RefusalTime));
+    limits.refuse(other, now);
+    QVERIFY(limits.take(other, now - 86400000)); // the clock was set back
+
+    // Others take its entry only when there are many of them, and the one that is older.
+    limits.refuse(other, now);
+    for (quint32 i = 0; i < 1000; ++i)
+        QVERIFY(limits.take(QHostAddress(0x0a000000 + i), now + 1 + i));
+    QVERIFY(!limits.take(other, now + 2000));
+    for (quint32 i = 0; i < 1024; ++i)
+        QVERIFY(limits.take(QHostAddress(0x0b000000 + i), now + 3000));
+    QVERIFY(limits.take(other, now + 3000));
 }
 
 void tst_ChatHostile::tooManyDatagrams()
