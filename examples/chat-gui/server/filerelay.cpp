@@ -5,10 +5,14 @@
 
 #include <QtCore/QDateTime>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 // What one receiver may owe before its sender has to wait. More would only stand in a queue.
 static constexpr qint64 MaximumQueue = 512 * 1024;
+// Below it they go on. So a receiver has to take half of it within the patience, not one byte.
+static constexpr qint64 ResumeQueue = MaximumQueue / 2;
 
 FileRelay::FileRelay(const Members &members, QObject *parent) : QObject(parent), m_members(members)
 {
@@ -74,7 +78,21 @@ bool FileRelay::finish(Member &sender, Chat::FileEnd toReceivers, Chat::FileEnd 
     if (sender.files)
         sender.files->send(Chat::FileFinish{ it->second.senderTransfer, toSender });
     m_uploads.erase(it);
+    forgetUnawaited();
     return true;
+}
+
+// Nobody waits for a receiver of no upload, however slow it is.
+void FileRelay::forgetUnawaited()
+{
+    for (auto it = m_full.begin(); it != m_full.end();) {
+        const quint32 id = it->first;
+        const bool isAwaited =
+                std::any_of(m_uploads.begin(), m_uploads.end(), [id](const auto &upload) {
+                    return upload.second.receivers.contains(id);
+                });
+        it = isAwaited ? std::next(it) : m_full.erase(it);
+    }
 }
 
 void FileRelay::sendToReceivers(Upload &upload, const Chat::Record &record)
@@ -97,12 +115,14 @@ void FileRelay::pauseIfNeeded(Member &sender)
             const auto receiver = m_members.find(id);
             if (receiver == m_members.end() || !receiver->second->files)
                 continue;
-            if (receiver->second->files->queuedBytes() < MaximumQueue) {
+            const qint64 queued = receiver->second->files->queuedBytes();
+            const bool wasFull = m_full.count(id) != 0;
+            if (queued < (wasFull ? ResumeQueue : MaximumQueue)) {
                 m_full.erase(id);
                 continue;
             }
             isFull = true;
-            if (!m_full.count(id))
+            if (!wasFull)
                 m_full[id].start();
         }
     }

@@ -46,6 +46,7 @@ private:
     bool finish(Member &sender, Chat::FileEnd toReceivers, Chat::FileEnd toSender);
     void sendToReceivers(Upload &upload, const Chat::Record &record);
     void pauseIfNeeded(Member &sender);
+    void forgetUnawaited();
 
     const Members &m_members;
     std::map<quint32, Upload> m_uploads; // by the sender's id

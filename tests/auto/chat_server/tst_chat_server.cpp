@@ -30,6 +30,8 @@ private Q_SLOTS:
     void receiverJoinsLate();
     void slowReceiverHoldsBackTheSender();
     void stalledReceiverIsDetached();
+    void tricklingReceiverIsDetached();
+    void receiverIsNotBlamedWhenTheSenderGoes();
     void finish();
     void hostedInAThread();
 
@@ -288,6 +290,55 @@ void tst_ChatServer::stalledReceiverIsDetached()
     QTRY_COMPARE(annFiles.socket.state(), QAbstractSocket::UnconnectedState);
     QCOMPARE(annFiles.socket.closeReason(), KcpSocket::RemoteAbort);
     QCOMPARE(m_server->memberCount(), 2); // still in the chat
+}
+
+// It takes a little now and then, too little for a file that others want as well.
+void tst_ChatServer::tricklingReceiverIsDetached()
+{
+    m_server->setPatience(5s, 500ms);
+    HandClient ann(m_port), annFiles(m_port), bob(m_port), bobFiles(m_port);
+    annFiles.socket.setReadBufferSize(64 * 1024);
+    join(ann, u"Ann"_s, &annFiles);
+    join(bob, u"Bob"_s, &bobFiles);
+    annFiles.reading = false;
+    QTimer trickle;
+    connect(&trickle, &QTimer::timeout, &annFiles.socket, [&] { annFiles.socket.readMessage(); });
+    trickle.start(200ms); // 80 KB/s
+
+    constexpr int chunks = 256; // 4 MiB
+    bobFiles.send(Chat::FileOffer{ 1, u"big"_s, chunks * Chat::ChunkSize });
+    for (int i = 0; i < chunks; ++i)
+        bobFiles.send(Chat::FileChunk{ 1, QByteArray(Chat::ChunkSize, 'x') });
+    QTRY_COMPARE_WITH_TIMEOUT(bobFiles.count<Chat::FileFinish>(), 1, 10000);
+    QTRY_COMPARE(annFiles.socket.state(), QAbstractSocket::UnconnectedState);
+    QCOMPARE(annFiles.socket.closeReason(), KcpSocket::RemoteAbort);
+    QCOMPARE(m_server->memberCount(), 2);
+}
+
+void tst_ChatServer::receiverIsNotBlamedWhenTheSenderGoes()
+{
+    m_server->setPatience(5s, 1s);
+    HandClient ann(m_port), annFiles(m_port), bob(m_port), bobFiles(m_port);
+    annFiles.socket.setReadBufferSize(64 * 1024);
+    join(ann, u"Ann"_s, &annFiles);
+    join(bob, u"Bob"_s, &bobFiles);
+    annFiles.reading = false;
+
+    constexpr int chunks = 128; // 2 MiB
+    bobFiles.send(Chat::FileOffer{ 1, u"big"_s, chunks * Chat::ChunkSize });
+    for (int i = 0; i < chunks; ++i)
+        bobFiles.send(Chat::FileChunk{ 1, QByteArray(Chat::ChunkSize, 'x') });
+    QTRY_VERIFY(annFiles.socket.bytesAvailable() >= 64 * 1024);
+    bob.socket.disconnectFromHost(); // the server keeps half a megabyte for Ann
+    QTRY_COMPARE(ann.count<Chat::Left>(), 1);
+    const int ticks = ann.count<Chat::Latencies>();
+    QTRY_VERIFY(ann.count<Chat::Latencies>() >= ticks + 3);
+    QCOMPARE(annFiles.socket.state(), QAbstractSocket::ConnectedState);
+
+    annFiles.reading = true;
+    emit annFiles.socket.readyRead();
+    QTRY_COMPARE(annFiles.count<Chat::FileFinish>(), 1);
+    QCOMPARE(annFiles.last<Chat::FileFinish>().end, Chat::FileEnd::SenderGone);
 }
 
 void tst_ChatServer::finish()
