@@ -6,6 +6,7 @@
 #include <QtCore/qabstracteventdispatcher.h>
 #include <QtCore/qcoreapplication.h>
 #include <QtCore/qcoreevent.h>
+#include <QtCore/qpointer.h>
 #include <QtCore/qthread.h>
 
 #include <algorithm>
@@ -54,6 +55,46 @@ const QObject *rootOf(const QObject *object)
 }
 
 } // namespace
+
+// A dispatch on the stack of the thread. A slot may run an event loop of its own, a dialog for one:
+// what was written before it must leave although the dispatch that would send it has not ended.
+class KcpDriver::Dispatching
+{
+public:
+    Dispatching(KcpDriver *driver, const KcpPresence::Guard &guard)
+        : m_driver(driver), m_guard(guard), m_below(std::exchange(innermost, this))
+    {
+        watchEventLoops();
+    }
+    ~Dispatching() { innermost = m_below; }
+
+private:
+    Q_DISABLE_COPY_MOVE(Dispatching)
+
+    // One connection a thread: an event loop that is about to block tells so.
+    static void watchEventLoops()
+    {
+        thread_local QPointer<QAbstractEventDispatcher> watched;
+        QAbstractEventDispatcher *dispatcher = QAbstractEventDispatcher::instance();
+        if (!dispatcher || watched == dispatcher)
+            return;
+        watched = dispatcher;
+        connect(dispatcher, &QAbstractEventDispatcher::aboutToBlock, dispatcher, [] {
+            for (const Dispatching *one = innermost; one; one = one->m_below) {
+                if (one->m_guard.isHere())
+                    one->m_driver->flushInNestedLoop();
+            }
+        });
+    }
+
+    static thread_local Dispatching *innermost;
+
+    KcpDriver *m_driver;
+    const KcpPresence::Guard &m_guard;
+    Dispatching *m_below;
+};
+
+thread_local KcpDriver::Dispatching *KcpDriver::Dispatching::innermost = nullptr;
 
 // On the stack while the driver works: it is not deleted underneath, but it may move to another
 // thread. Then it goes on there by itself, and this turn has nothing more to do.
@@ -341,6 +382,12 @@ void KcpDriver::flush()
     postTurn();
 }
 
+void KcpDriver::flushInNestedLoop()
+{
+    if (m_flushWanted && thread()->loopLevel() > m_dispatchLoopLevel)
+        flush();
+}
+
 void KcpDriver::channelReadable()
 {
     run(true);
@@ -544,6 +591,7 @@ bool KcpDriver::dispatch(kcp::Instant &now, KcpSessionHandler *only)
     if (!nextEvent(event, only))
         return true;
     const KcpPresence::Guard guard(m_presence);
+    const Dispatching dispatching(this, guard);
     const int outerLevel = std::exchange(m_dispatchLoopLevel, thread()->loopLevel());
     // The turn's time is that before the system calls, which say nothing about the handlers.
     const kcp::Instant before = this->now();

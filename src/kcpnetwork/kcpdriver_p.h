@@ -94,6 +94,7 @@ protected:
 
 private:
     class Turn;
+    class Dispatching;
     struct Slot
     {
         std::uint32_t generation = 0;
@@ -121,6 +122,7 @@ private:
     void defer(kcpnet::Event &&event);
     KcpSessionHandler *handlerOf(const kcpnet::Event &event) const;
     void armTimer(kcp::Instant now);
+    void flushInNestedLoop();
     void postTurn();
     void finishIfIdle();
     bool canLinger() const;

@@ -2,6 +2,7 @@
 // What programs do that were written for QTcpSocket.
 #include "compliance.h"
 
+#include <QtCore/qtimer.h>
 #include <QtNetwork/qnetworkproxy.h>
 
 using namespace compliance;
@@ -62,6 +63,30 @@ SCENARIO(connectionsByName)
     QCOMPARE(qobject_cast<typename Net::Socket *>(receiver.lastSender), &socket);
     socket.write("close");
     QTRY_COMPARE(receiver.errorCount, 1);
+}
+
+// A slot that asks something and opens a dialog, which is an event loop, until the answer is there.
+SCENARIO(eventLoopInASlot)
+{
+    EchoServer<Net> server;
+    QVERIFY(server.listen(localHost));
+    typename Net::Socket socket;
+    QByteArray answers;
+    const auto ask = [&](const char *question) {
+        QEventLoop loop;
+        QObject::connect(&socket, &QIODevice::readyRead, &loop, &QEventLoop::quit);
+        QTimer::singleShot(10000, &loop, &QEventLoop::quit);
+        socket.write(question);
+        loop.exec();
+        answers += socket.readAll() + ' ';
+    };
+    QObject::connect(&socket, &Net::Socket::connected, &socket, [&] {
+        // Often enough that slots count as quick.
+        for (int i = 0; i < 3; ++i)
+            ask("first");
+    });
+    socket.connectToHost(localHost, server.serverPort());
+    QTRY_COMPARE_WITH_TIMEOUT(answers, QByteArray("first first first "), 30000);
 }
 
 // The blocking client that reads to the end.
