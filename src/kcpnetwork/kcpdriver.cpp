@@ -228,6 +228,7 @@ void KcpDriver::leaveThread()
     m_quickDispatches = 0;
     m_timer->stop();
     m_timerAt = kcp::Never;
+    m_unattended = true; // the new one may have no event loop yet
     m_flushWanted = true;
     postTurn(); // arrives in the new thread, and arms the timer there
 }

@@ -148,6 +148,7 @@ public:
 
     void takeFromWriters();
     void settleWriters();
+    void closeWriters(const QString &reason);
     void endWriters(const QString &reason);
     void connectWriters(); // the session is there
     bool refuseInMode(bool messageFunction, const char *function);

@@ -58,8 +58,7 @@ KcpSocketPrivate::KcpSocketPrivate(KcpSocket *q)
 
 KcpSocketPrivate::~KcpSocketPrivate()
 {
-    takeFromWriters();
-    endWriters(KcpSocket::tr("The socket has been deleted"));
+    closeWriters(KcpSocket::tr("The socket has been deleted"));
     connector.reset();
     releaseSession();
 }
@@ -351,8 +350,7 @@ void KcpSocketPrivate::forgetAddresses()
 
 void KcpSocketPrivate::closeSession(quint32 code, const QString &text)
 {
-    takeFromWriters();
-    endWriters(KcpSocket::tr("The connection is being closed"));
+    closeWriters(KcpSocket::tr("The connection is being closed"));
     if (driver) {
         driver->endpoint().close(driver->now(), id, code, text.toUtf8().toStdString());
         driver->scheduleFlush();

@@ -83,10 +83,7 @@ void KcpSocketPrivate::handleParting()
               "KcpSocket: an accepted socket shares its server's UDP socket and cannot be in "
               "another thread; its connection is closed. Run a server in each thread, or use "
               "KcpSocket::writer() to write from other threads");
-    takeFromWriters();
-    const QString reason = KcpSocket::tr("An accepted socket cannot be in another thread than its "
-                                         "server");
-    endWriters(reason);
+    closeWriters(KcpSocket::tr("An accepted socket cannot be in another thread than its server"));
     releaseSession(); // delivers what was written
     QCoreApplication::postEvent(q, new QEvent(partedEvent));
 }
@@ -165,6 +162,15 @@ void KcpSocketPrivate::settleWriters()
 {
     if (extra && extra->writers)
         extra->writers->settle(connectionBytes());
+}
+
+// For an orderly end: what a writer has accepted is sent, and what comes now is refused.
+void KcpSocketPrivate::closeWriters(const QString &reason)
+{
+    if (extra && extra->writers)
+        extra->writers->refuse(reason);
+    takeFromWriters();
+    endWriters(reason);
 }
 
 void KcpSocketPrivate::endWriters(const QString &reason)

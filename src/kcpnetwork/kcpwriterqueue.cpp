@@ -141,12 +141,18 @@ void KcpWriterQueue::settle(qint64 connectionBytes)
         m_room.notify_all();
 }
 
-void KcpWriterQueue::end(const QString &reason)
+void KcpWriterQueue::refuse(const QString &reason)
 {
     const std::lock_guard lock(m_mutex);
     m_receiver = nullptr;
     m_wakeup.reset();
     m_reason = reason;
-    m_batch = {};
     m_room.notify_all();
+}
+
+void KcpWriterQueue::end(const QString &reason)
+{
+    refuse(reason);
+    const std::lock_guard lock(m_mutex);
+    m_batch = {};
 }

@@ -45,7 +45,9 @@ public:
     bool take(Batch &batch); // false: nothing there. settle() follows
     // So many bytes wait in the connection: what take() gave is among them now.
     void settle(qint64 connectionBytes);
-    void end(const QString &reason);
+    // Nothing more is accepted; what waits may still be taken.
+    void refuse(const QString &reason);
+    void end(const QString &reason); // and what waits is dropped
 
 private:
     bool fits(std::size_t size) const;
