@@ -34,10 +34,8 @@ public:
 
     QSize sizeHint(const QStyleOptionViewItem &option, const QModelIndex &index) const override
     {
-        const auto *view = static_cast<const QListView *>(option.widget);
-        const auto *model = static_cast<const MessageModel *>(index.model());
-        const int width = view->viewport()->width();
-        return QSize(width, Bubble(model->message(index), option.font, width).height());
+        const auto *view = static_cast<const MessageView *>(option.widget);
+        return QSize(view->viewport()->width(), view->heightOf(index));
     }
 };
 
@@ -45,6 +43,17 @@ public:
 
 MessageView::MessageView(MessageModel *model, QWidget *parent) : QListView(parent), m_model(model)
 {
+    // Before the list itself hears of it.
+    const auto forget = [this](const QModelIndex &index) {
+        m_heights.remove(m_model->message(index).id);
+    };
+    connect(model, &QAbstractItemModel::dataChanged, this, forget);
+    connect(model, &QAbstractItemModel::rowsAboutToBeRemoved, this,
+            [this, forget](const QModelIndex &, int first, int last) {
+                for (int row = first; row <= last; ++row)
+                    forget(m_model->index(row));
+            });
+    connect(model, &QAbstractItemModel::modelAboutToBeReset, this, [this] { m_heights.clear(); });
     setModel(model);
     setItemDelegate(new BubbleDelegate(this));
     setVerticalScrollMode(ScrollPerPixel);
@@ -84,6 +93,23 @@ void MessageView::resizeEvent(QResizeEvent *event)
     QListView::resizeEvent(event);
     scheduleDelayedItemsLayout();
     m_atEnd = wasAtEnd;
+}
+
+void MessageView::changeEvent(QEvent *event)
+{
+    m_heights.clear(); // another font, style or language
+    QListView::changeEvent(event);
+}
+
+int MessageView::heightOf(const QModelIndex &index) const
+{
+    const int width = viewport()->width();
+    if (std::exchange(m_heightsWidth, width) != width)
+        m_heights.clear();
+    int &height = m_heights[m_model->message(index).id];
+    if (height == 0)
+        height = bubble(index).height();
+    return height;
 }
 
 Bubble MessageView::bubble(const QModelIndex &index) const

@@ -5,6 +5,7 @@
 #include "widgets/bubble.h"
 #include "widgets/messagemodel.h"
 
+#include <QtCore/QHash>
 #include <QtWidgets/QListView>
 
 // The list of messages. Follows the newest while the person has not scrolled back.
@@ -14,11 +15,15 @@ class MessageView : public QListView
 public:
     explicit MessageView(MessageModel *model, QWidget *parent = nullptr);
 
+    // In the width that there is.
+    int heightOf(const QModelIndex &index) const;
+
 Q_SIGNALS:
     void linkActivated(const QString &url);
     void actionRequested(Bubble::Action action, quint32 transferNumber);
 
 protected:
+    void changeEvent(QEvent *event) override;
     void resizeEvent(QResizeEvent *event) override;
     void mouseMoveEvent(QMouseEvent *event) override;
     void mouseReleaseEvent(QMouseEvent *event) override;
@@ -31,6 +36,9 @@ private:
     void followNewest();
 
     MessageModel *m_model;
+    // The list asks for all heights again and again, and each is a text to be laid out.
+    mutable QHash<quint64, int> m_heights; // pixels, by the message's id
+    mutable int m_heightsWidth = 0; // that they are for
     bool m_atEnd = true;
     bool m_isSettling = false;
 };

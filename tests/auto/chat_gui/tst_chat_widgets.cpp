@@ -41,6 +41,7 @@ private Q_SLOTS:
     void addresses();
     void inputGrows();
     void followsTheNewest();
+    void heightsFollowTheMessages();
     void oldMessagesGo();
     void pictures();
     void bombs_data();
@@ -302,6 +303,55 @@ void tst_ChatWidgets::followsTheNewest()
     const int maximum = bar->maximum();
     QTRY_VERIFY(bar->maximum() > maximum);
     QCOMPARE(bar->value(), 10);
+}
+
+void tst_ChatWidgets::heightsFollowTheMessages()
+{
+    MessageModel model;
+    MessageView view(&model);
+    view.resize(400, 300);
+    const auto isRight = [&] {
+        for (int row = 0; row < model.rowCount(); ++row) {
+            const QModelIndex index = model.index(row);
+            const int width = view.viewport()->width();
+            if (view.heightOf(index) != Bubble(model.message(index), view.font(), width).height()
+                || view.sizeHintForIndex(index).height() != view.heightOf(index))
+                return false;
+        }
+        return true;
+    };
+    FileTransfers::Transfer transfer;
+    transfer.number = 1;
+    transfer.name = u"picture.png"_s;
+    transfer.state = FileTransfers::Running;
+    model.addText(u"Ann"_s, u"word "_s.repeated(50), 1);
+    model.addFile(u"Ann"_s, transfer, 1);
+    QVERIFY(isRight());
+    const int running = view.heightOf(model.index(1));
+    transfer.state = FileTransfers::Failed;
+    model.setTransfer(transfer);
+    QVERIFY(isRight());
+    QVERIFY(view.heightOf(model.index(1)) != running);
+    const int failed = view.heightOf(model.index(1));
+    model.setThumbnail(1, QImage(100, 100, QImage::Format_RGB32));
+    QVERIFY(isRight());
+    QVERIFY(view.heightOf(model.index(1)) > failed);
+
+    const int wide = view.heightOf(model.index(0));
+    view.resize(250, 300);
+    view.viewport()->resize(250, 300);
+    QVERIFY(isRight());
+    QVERIFY(view.heightOf(model.index(0)) > wide);
+    QFont large = view.font();
+    large.setPointSizeF(2 * large.pointSizeF());
+    view.setFont(large);
+    QVERIFY(isRight());
+    for (int i = 0; i < 1000; ++i) // the first ones go
+        model.addText(u"Ann"_s, u"x"_s.repeated(i), 1);
+    QVERIFY(isRight());
+    model.clear();
+    model.addText(u"Ann"_s, u"anew"_s, 1);
+    QVERIFY(isRight());
 }
 
 void tst_ChatWidgets::oldMessagesGo()
