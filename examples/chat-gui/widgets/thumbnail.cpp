@@ -40,12 +40,24 @@ QImage loadThumbnail(const QString &path, qreal devicePixelRatio)
 }
 //! [picture]
 
+// One at a time: each may take the whole memory allowed, and they come as fast as somebody sends.
+static QThreadPool *decoder()
+{
+    static QPointer<QThreadPool> pool;
+    if (!pool) {
+        pool = new QThreadPool(qApp);
+        pool->setMaxThreadCount(1);
+        QObject::connect(qApp, &QCoreApplication::aboutToQuit, pool, &QThreadPool::clear);
+    }
+    return pool;
+}
+
 void loadThumbnailLater(const QString &path, qreal devicePixelRatio, QObject *receiver,
                         std::function<void(const QImage &)> done)
 {
     // Lives in the receiver's thread, and takes the result there.
     auto *courier = new QObject(receiver);
-    QThreadPool::globalInstance()->start(
+    decoder()->start(
             [path, devicePixelRatio, courier = QPointer<QObject>(courier), done = std::move(done)] {
                 const QImage image = loadThumbnail(path, devicePixelRatio);
                 QMetaObject::invokeMethod(qApp, [courier, done, image] {

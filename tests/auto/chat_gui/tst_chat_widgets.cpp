@@ -44,6 +44,7 @@ private Q_SLOTS:
     void heightsFollowTheMessages();
     void oldMessagesGo();
     void pictures();
+    void picturesOneByOne();
     void bombs_data();
     void bombs();
     void minimumSize();
@@ -408,6 +409,24 @@ static QByteArray pngHeader(quint32 width, quint32 height)
     QByteArray png = QByteArray::fromHex("89504e470d0a1a0a 0000000d") + chunk;
     QDataStream(&png, QIODevice::WriteOnly | QIODevice::Append) << ~crc;
     return png;
+}
+
+// In the order in which they have come: a second thread would overtake the large one.
+void tst_ChatWidgets::picturesOneByOne()
+{
+    QImage image(4000, 4000, QImage::Format_RGB32);
+    image.fill(Qt::red);
+    const QString large = m_folder.filePath(u"large.png"_s);
+    const QString small = m_folder.filePath(u"small.png"_s);
+    QVERIFY(image.save(large) && image.copy(0, 0, 10, 10).save(small));
+    QList<int> order;
+    for (int i = 0; i < 5; ++i) {
+        loadThumbnailLater(i == 0 ? large : small, 1, this, [&order, i](const QImage &thumbnail) {
+            if (!thumbnail.isNull())
+                order.append(i);
+        });
+    }
+    QTRY_COMPARE(order, (QList<int>{ 0, 1, 2, 3, 4 }));
 }
 
 void tst_ChatWidgets::bombs_data()
