@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "widgets/chatpage.h"
 
+#include "records/names.h"
 #include "widgets/badnetworkpanel.h"
 #include "widgets/icons.h"
 #include "widgets/inputedit.h"
@@ -246,7 +247,7 @@ void ChatPage::send()
     const quint32 tag = m_client->say(text);
     if (tag == 0) // not now: the text stays where it is
         return;
-    m_model->addOwnText(m_client->ownName(), text.trimmed(), tag);
+    m_model->addOwnText(m_client->ownName(), Chat::cleanText(text), tag);
     m_view->scrollToBottom();
     m_input->clear();
     m_input->setFocus();

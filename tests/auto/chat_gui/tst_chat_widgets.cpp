@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include "server/chatserver.h"
 #include "widgets/bubble.h"
+#include "widgets/chatpage.h"
 #include "widgets/icons.h"
 #include "widgets/inputedit.h"
 #include "widgets/mainwindow.h"
@@ -17,6 +19,7 @@
 #include <QtGui/QPainter>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
+#include <QtWidgets/QAbstractButton>
 #include <QtWidgets/QApplication>
 #include <QtWidgets/QLabel>
 #include <QtWidgets/QScrollBar>
@@ -42,6 +45,7 @@ private Q_SLOTS:
     void inputGrows();
     void followsTheNewest();
     void heightsFollowTheMessages();
+    void showsWhatWasSent();
     void oldMessagesGo();
     void pictures();
     void picturesOneByOne();
@@ -353,6 +357,26 @@ void tst_ChatWidgets::heightsFollowTheMessages()
     model.clear();
     model.addText(u"Ann"_s, u"anew"_s, 1);
     QVERIFY(isRight());
+}
+
+void tst_ChatWidgets::showsWhatWasSent()
+{
+    ChatServer server;
+    QVERIFY(server.listen(QHostAddress(QHostAddress::LocalHost), 0));
+    ChatClient ann, bob;
+    ChatPage page(&ann);
+    ann.join(u"127.0.0.1"_s, server.port(), u"Ann"_s);
+    bob.join(u"127.0.0.1"_s, server.port(), u"Bob"_s);
+    QTRY_VERIFY(ann.state() == ChatClient::Online && bob.state() == ChatClient::Online);
+    QSignalSpy heard(&bob, &ChatClient::said);
+    page.findChild<InputEdit *>(u"inputEdit"_s)
+            ->setPlainText(u" turned \u202e\n"_s + u"line\n"_s.repeated(100));
+    page.findChild<QAbstractButton *>(u"sendButton"_s)->click();
+    QTRY_COMPARE(heard.size(), 1);
+    const auto *model = page.findChild<MessageModel *>();
+    const QString shown = model->index(model->rowCount() - 1).data().toString();
+    QCOMPARE(shown, heard.first().first().value<ChatClient::Line>().text);
+    QCOMPARE(shown.count(u'\n'), Chat::MaxLines - 1);
 }
 
 void tst_ChatWidgets::oldMessagesGo()
