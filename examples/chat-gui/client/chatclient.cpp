@@ -69,6 +69,7 @@ void ChatClient::leave(bool wait)
     dropLinks();
     dropPending();
     m_files.detach();
+    m_files.dropReceived();
     m_people.clear();
     delete std::exchange(m_badNetwork, nullptr);
     setState(Offline);

@@ -6,13 +6,14 @@
 #include <QtCore/QDateTime>
 #include <QtCore/QFileInfo>
 
+#include <algorithm>
 #include <utility>
 
 // What the session may owe: enough for a fast network, and little to wait for when we cancel.
 static constexpr qint64 MaximumQueue = 512 * 1024;
 static constexpr int MaximumQueuedFiles = 16;
-// Received files that are kept while the program runs.
-static constexpr qint64 MaximumKept = 512 * 1024 * 1024;
+// As many as there are messages that show them. Files of 0 bytes count, too.
+static constexpr qsizetype MaximumTransfers = 1000;
 
 FileTransfers::FileTransfers(QObject *parent) : QObject(parent)
 {
@@ -41,7 +42,7 @@ FileTransfers::Refusal FileTransfers::send(const QString &path, quint32 *number)
     transfer.name = Chat::cleanFileName(info.fileName());
     transfer.size = quint32(info.size());
     transfer.path = info.absoluteFilePath();
-    m_transfers.insert(transfer.number, transfer);
+    insert(transfer);
     m_queue.append(transfer.number);
     if (number)
         *number = transfer.number;
@@ -122,10 +123,60 @@ void FileTransfers::handle(const Chat::Record &record)
     }
 }
 
+void FileTransfers::dropReceived()
+{
+    const QList<quint32> numbers = m_transfers.keys();
+    for (const quint32 number : numbers)
+        dropReceived(number);
+    m_folder.reset();
+}
+
+// Does nothing with a transfer that has no complete file.
+void FileTransfers::dropReceived(quint32 number)
+{
+    const Transfer transfer = m_transfers.value(number);
+    if (transfer.isOwn || transfer.state != Complete)
+        return;
+    QFile::remove(transfer.path);
+    m_kept -= transfer.size;
+    setState(number, NoRoom);
+}
+
+bool FileTransfers::makeRoom(quint32 size)
+{
+    qint64 needed = size;
+    for (const auto &[transfer, incoming] : m_incoming)
+        needed += m_transfers.value(incoming.number).size;
+    if (needed > m_maximumKept) // nothing to be gained
+        return false;
+    const QList<quint32> oldestFirst = m_transfers.keys();
+    for (const quint32 number : oldestFirst) {
+        if (m_kept + size <= m_maximumKept)
+            break;
+        dropReceived(number);
+    }
+    return m_kept + size <= m_maximumKept;
+}
+
+void FileTransfers::insert(const Transfer &transfer)
+{
+    if (m_transfers.size() >= MaximumTransfers) {
+        const auto oldest = std::find_if(m_transfers.begin(), m_transfers.end(), [](const auto &t) {
+            return t.state != Queued && t.state != Running;
+        });
+        if (oldest != m_transfers.end()) {
+            const quint32 number = oldest.key();
+            dropReceived(number);
+            m_transfers.remove(number);
+        }
+    }
+    m_transfers.insert(transfer.number, transfer);
+}
+
 //! [receive]
 bool FileTransfers::openIncoming(Transfer &transfer, QFile &file)
 {
-    if (m_kept + transfer.size > MaximumKept || m_incoming.size() >= Chat::MaxPeople)
+    if (m_incoming.size() >= Chat::MaxPeople || !makeRoom(transfer.size))
         return false;
     if (!m_folder)
         m_folder = std::make_unique<QTemporaryDir>();
@@ -154,7 +205,7 @@ void FileTransfers::handleStart(const Chat::FileStart &start)
     } else {
         transfer.state = NoRoom;
     }
-    m_transfers.insert(transfer.number, transfer);
+    insert(transfer);
     emit added(transfer.number);
 }
 

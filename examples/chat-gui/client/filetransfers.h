@@ -25,7 +25,7 @@ public:
         Complete,
         Cancelled,
         Failed, // the connection or the sender has gone
-        NoRoom, // we have too many files already, or the disk is full
+        NoRoom, // we have too many files already, or newer ones, or the disk is full
     };
     Q_ENUM(State)
 
@@ -40,7 +40,7 @@ public:
         quint32 size = 0; // bytes
         quint32 done = 0; // bytes
         State state = Queued;
-        QString path; // our file, or where the received one is kept until we end
+        QString path; // our file, or where the received one is kept while it is Complete
     };
 
     explicit FileTransfers(QObject *parent = nullptr);
@@ -52,8 +52,13 @@ public:
     Transfer transfer(quint32 number) const { return m_transfers.value(number); }
     bool isIdle() const; // nothing is being sent or received
 
+    // Received files that are kept until we leave (default 512 MiB); the oldest goes when a new one
+    // needs its room.
+    void setMaximumKept(qint64 bytes) { m_maximumKept = bytes; }
+
     void attach(RecordLink *link);
     void detach(); // what is not complete has failed
+    void dropReceived(); // nobody can save them any more
 
 Q_SIGNALS:
     void added(quint32 number);
@@ -75,6 +80,9 @@ private:
     void sendChunks();
     void finishOutgoing(State state);
     void setState(quint32 number, State state);
+    void dropReceived(quint32 number);
+    bool makeRoom(quint32 size);
+    void insert(const Transfer &transfer);
     bool openIncoming(Transfer &transfer, QFile &file);
 
     QPointer<RecordLink> m_link;
@@ -87,6 +95,7 @@ private:
     std::map<quint32, Incoming> m_incoming; // by the server's number
     std::unique_ptr<QTemporaryDir> m_folder;
     qint64 m_kept = 0; // bytes in the folder
+    qint64 m_maximumKept = 512 * 1024 * 1024;
     RateLimit m_offers{ Chat::FilesPerSecond, Chat::FilesAtOnce };
     QTimer m_offerTimer; // when the next one may go
     quint32 m_lastNumber = 0;

@@ -83,7 +83,8 @@ void ChatPage::saveFile(quint32 number)
                                                       QDir(folder).filePath(transfer.name));
     if (path.isEmpty())
         return;
-    QFile::remove(path);
+    if (QFile::exists(transfer.path)) // it may have made room for another while the person chose
+        QFile::remove(path);
     if (QFile::copy(transfer.path, path))
         m_model->addSystem(tr("Saved as %1").arg(QDir::toNativeSeparators(path)));
     else

@@ -2,6 +2,7 @@
 #include "client/chatclient.h"
 #include "server/chatserver.h"
 
+#include <QtCore/QDir>
 #include <QtCore/QTemporaryDir>
 #include <QtKcpNetwork/KcpServer>
 #include <QtTest/QSignalSpy>
@@ -49,6 +50,8 @@ private Q_SLOTS:
     void file();
     void chatOvertakesAFile();
     void manyFiles();
+    void receivedFilesMakeRoom();
+    void transfersAreBounded();
     void fileIsCancelled();
     void fileWithoutConnection();
     void fileThatCannotBe();
@@ -274,6 +277,78 @@ void tst_ChatClient::manyFiles()
     while (bob.files()->send(path) == FileTransfers::Accepted)
         QVERIFY(++accepted <= 20);
     QCOMPARE(bob.files()->send(path), FileTransfers::TooMany);
+}
+
+// What a server says of a file of so many bytes, to the end or not.
+static void receiveFile(RecordLink &link, quint32 transfer, int size, bool whole = true)
+{
+    emit link.received(Chat::FileStart{ transfer, 2, u"file"_s, quint32(size) });
+    if (!whole)
+        return;
+    if (size > 0)
+        emit link.received(Chat::FileChunk{ transfer, QByteArray(size, 'x') });
+    emit link.received(Chat::FileFinish{ transfer, Chat::FileEnd::Complete });
+}
+
+void tst_ChatClient::receivedFilesMakeRoom()
+{
+    RecordLink link(new KcpSocket);
+    FileTransfers files;
+    files.setMaximumKept(100);
+    files.attach(&link);
+    const auto state = [&](quint32 number) { return files.transfer(number).state; };
+    const auto exists = [&](quint32 number) { return QFile::exists(files.transfer(number).path); };
+    for (quint32 number = 1; number <= 3; ++number) {
+        receiveFile(link, number, 30);
+        QCOMPARE(state(number), FileTransfers::Complete);
+    }
+    receiveFile(link, 4, 60); // the third may stay
+    QVERIFY(state(1) == FileTransfers::NoRoom && state(2) == FileTransfers::NoRoom);
+    QVERIFY(!exists(1) && !exists(2) && exists(3) && exists(4));
+    QVERIFY(state(3) == FileTransfers::Complete && state(4) == FileTransfers::Complete);
+
+    receiveFile(link, 5, 101); // no room is enough
+    QCOMPARE(state(5), FileTransfers::NoRoom);
+    QVERIFY(exists(3) && exists(4));
+    receiveFile(link, 6, 50, false); // takes the room before it has come
+    QVERIFY(!exists(3) && !exists(4));
+    receiveFile(link, 7, 50, false);
+    receiveFile(link, 8, 1, false);
+    QVERIFY(state(6) == FileTransfers::Running && state(7) == FileTransfers::Running);
+    QCOMPARE(state(8), FileTransfers::NoRoom);
+
+    files.detach();
+    receiveFile(link, 9, 100); // not heard
+    files.attach(&link);
+    receiveFile(link, 9, 100);
+    QCOMPARE(state(9), FileTransfers::Complete);
+    const QString path = files.transfer(9).path;
+    const QFileInfo folder(QFileInfo(path).path());
+    QVERIFY(QFile::exists(path) && folder.exists());
+    files.dropReceived();
+    QVERIFY(!QFile::exists(path) && !QFile::exists(folder.filePath()));
+    receiveFile(link, 10, 100); // and a new chat may begin
+    QVERIFY(exists(files.transfer(10).number));
+}
+
+void tst_ChatClient::transfersAreBounded()
+{
+    RecordLink link(new KcpSocket);
+    FileTransfers files;
+    files.attach(&link);
+    quint32 last = 0;
+    connect(&files, &FileTransfers::added, &link, [&](quint32 number) { last = number; });
+    receiveFile(link, 1, 10, false); // this one goes on
+    receiveFile(link, 2, 0);
+    const QString path = files.transfer(2).path;
+    QVERIFY(QFile::exists(path));
+    for (quint32 number = 3; number <= 1100; ++number)
+        receiveFile(link, number, 0);
+    QCOMPARE(files.transfer(last).state, FileTransfers::Complete);
+    QCOMPARE(files.transfer(1).state, FileTransfers::Running);
+    QCOMPARE(files.transfer(2).number, 0u); // forgotten
+    const QDir folder(QFileInfo(path).path());
+    QCOMPARE(folder.entryList(QDir::Files).size(), 1000);
 }
 
 void tst_ChatClient::fileIsCancelled()
