@@ -15,6 +15,12 @@ static constexpr qint64 TypingShown = 4000; // ms
 static constexpr qint64 TypingRepeated = 1500; // ms
 static constexpr auto FilesRetryInterval = 2s;
 
+// The server's clock is not ours; but no chat was before 1970 or is after 9999.
+static qint64 believable(qint64 time)
+{
+    return qBound(qint64(0), time, qint64(253402300799999)); // ms
+}
+
 // Trying again would not change the answer.
 static bool isFinal(Chat::Reason reason)
 {
@@ -252,15 +258,15 @@ void ChatClient::handleSaid(const Chat::Said &said)
 {
     if (said.id == m_id) {
         if (m_pending.removeOne(said.tag))
-            emit delivered(said.tag, said.time);
+            emit delivered(said.tag, believable(said.time));
         return;
     }
     if (m_typing.remove(said.id) && m_people.contains(said.id)) {
         m_people[said.id].isTyping = false;
         emit peopleChanged();
     }
-    emit this->said(
-            { said.id, m_people.value(said.id).name, Chat::cleanText(said.text), said.time });
+    emit this->said({ said.id, m_people.value(said.id).name, Chat::cleanText(said.text),
+                      believable(said.time) });
 }
 
 void ChatClient::handleDatagram(const Chat::Record &record)

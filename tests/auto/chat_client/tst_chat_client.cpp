@@ -507,6 +507,7 @@ void tst_ChatClient::hostileServer_data()
     crowd.append(Chat::encode(Chat::Left{ 4711, Chat::LeaveReason::Lost }));
     crowd.append(Chat::encode(Chat::Latencies{ { { 4711, 1 }, { 2, 0xffffffff } } }));
     crowd.append(Chat::encode(Chat::Said{ 4711, 0, std::numeric_limits<qint64>::min(), u"?"_s }));
+    crowd.append(Chat::encode(Chat::Said{ 4711, 0, std::numeric_limits<qint64>::max(), u"!"_s }));
     QTest::newRow("members, then an end") << (crowd << QByteArray("\xff"));
 }
 
@@ -527,6 +528,9 @@ void tst_ChatClient::hostileServer()
                 && ann.state() != ChatClient::Online);
     QVERIFY(ann.joins <= Chat::MaxPeople);
     QCOMPARE(ann.people().size(), 0);
+    QCOMPARE(ann.lines.size(), records.size() > 300 ? 2 : 0);
+    for (const ChatClient::Line &line : std::as_const(ann.lines)) // one may be taken from another
+        QVERIFY(line.time >= 0 && line.time < 300000000000000);
 }
 
 QTEST_GUILESS_MAIN(tst_ChatClient)
