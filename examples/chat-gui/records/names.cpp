@@ -35,6 +35,24 @@ bool isWelcome(char32_t c)
     }
 }
 
+// Nothing is seen of it, though some of these change what stands beside them.
+bool isInvisible(char32_t c)
+{
+    switch (c) {
+    case 0x034f: // joins graphemes
+    case 0x115f: // fillers of Hangul; compatible ones have become these
+    case 0x1160:
+    case 0x17b4: // vowels of Khmer that are not written
+    case 0x17b5:
+    case 0x2800: // Braille without a dot
+        return true;
+    default:
+        return QChar::category(c) == QChar::Other_Format // joiners, tags
+                || (c >= 0x180b && c <= 0x180f) || (c >= 0xfe00 && c <= 0xfe0f) // variations
+                || (c >= 0xe0000 && c <= 0xe0fff);
+    }
+}
+
 // Whole characters only: half a surrogate pair is none.
 QString cut(QString text, qsizetype maximum)
 {
@@ -76,7 +94,16 @@ QString cleanName(const QString &name)
     const QString line = filtered(name.normalized(QString::NormalizationForm_C), [](char32_t c) {
         return c == '\t' || c == '\n' || isWelcome(c);
     });
-    return cut(line.simplified(), MaxNameLength).trimmed();
+    const QString clean = cut(line.simplified(), MaxNameLength).trimmed();
+    return nameSkeleton(clean).isEmpty() ? QString() : clean;
+}
+
+QString nameSkeleton(const QString &name)
+{
+    const QString folded = name.normalized(QString::NormalizationForm_KC).toCaseFolded();
+    const QString visible = filtered(folded, [](char32_t c) { return !isInvisible(c); });
+    // Characters that have come together may be one; folding may have taken some apart.
+    return visible.normalized(QString::NormalizationForm_KC).simplified();
 }
 
 QString cleanText(const QString &text)

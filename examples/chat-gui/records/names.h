@@ -9,8 +9,12 @@
 namespace Chat {
 
 // For a line of its own: no control characters, nothing that turns the direction of what follows,
-// single spaces, at most MaxNameLength. May be empty, which is no name.
+// single spaces, at most MaxNameLength. Empty, which is no name, if nothing of it can be seen.
 QString cleanName(const QString &name);
+
+// Two names are the same for a reader if these are: without case, compatible forms and characters
+// that are not seen. Not for display. Letters of different scripts that look alike are different.
+QString nameSkeleton(const QString &name);
 
 // At most MaxLines lines, the rest follows in the last one, and MaxTextLength characters; without spaces at its ends. May be empty.
 QString cleanText(const QString &text);

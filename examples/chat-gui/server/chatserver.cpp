@@ -123,8 +123,9 @@ void ChatServer::handleHello(RecordLink *link, const Chat::Hello &hello)
         drop(before, Chat::Reason::Replaced);
         return;
     }
+    const QString skeleton = Chat::nameSkeleton(hello.name);
     for (const auto &[id, member] : m_members) {
-        if (member->name.compare(hello.name, Qt::CaseInsensitive) == 0) {
+        if (member->skeleton == skeleton) {
             drop(link, Chat::Reason::NameTaken, u"Somebody has this name"_s);
             return;
         }
@@ -140,6 +141,7 @@ void ChatServer::handleHello(RecordLink *link, const Chat::Hello &hello)
     auto member = std::make_unique<Member>();
     member->id = ++m_lastId;
     member->name = hello.name;
+    member->skeleton = skeleton;
     member->token = randomToken();
     Member &stored = *(m_members[member->id] = std::move(member));
     broadcast(Chat::Joined{ { stored.id, stored.name } }, stored.id);

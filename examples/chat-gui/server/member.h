@@ -17,6 +17,7 @@ struct Member
 {
     quint32 id = 0;
     QString name;
+    QString skeleton; // of the name: no two are the same
     QByteArray token; // who shows it is this person
     RecordLink *chat = nullptr;
     RecordLink *files = nullptr; // nullptr while there is none

@@ -28,6 +28,7 @@ private Q_SLOTS:
     void randomBytes();
     void names_data();
     void names();
+    void skeletons();
     void texts();
     void fileNames_data();
     void fileNames();
@@ -204,6 +205,8 @@ void tst_ChatRecords::names_data()
     QTest::newRow("long") << QString(100, u'a') << QString(32, u'a');
     QTest::newRow("cut within a pair") << QString(31, u'a') + u"🦊"_s << QString(31, u'a');
     QTest::newRow("nothing left") << u"\u200b \u202e"_s << QString();
+    QTest::newRow("nothing seen") << u"\u200c \u3164\ufe0f\u2800"_s << QString();
+    QTest::newRow("Persian") << u"\u0645\u06cc\u200c\u062e"_s << u"\u0645\u06cc\u200c\u062e"_s;
 }
 
 void tst_ChatRecords::names()
@@ -212,6 +215,21 @@ void tst_ChatRecords::names()
     QFETCH(QString, clean);
     QCOMPARE(Chat::cleanName(name), clean);
     QCOMPARE(Chat::cleanName(clean), clean); // or the server would refuse it
+}
+
+void tst_ChatRecords::skeletons()
+{
+    const QString ann = Chat::nameSkeleton(u"Ann \u00e9"_s);
+    for (const QString &same :
+         { u"aNN \u00c9"_s, u"A\u200dn\u200cn e\u0301"_s, u"A\ufe0enn e\u034f\u0301"_s,
+           u"\uff21nn\u00a0\u00e9"_s, u"\u115f\uffa0Ann \u00e9\u2800"_s, u"Ann \u3164 \u00e9"_s,
+           u"Ann \u00e9"_s + QString::fromUcs4(U"\U000e0067\U000e0101", 2) })
+        QCOMPARE(Chat::nameSkeleton(same), ann);
+    for (const QString &other :
+         { u"Ann e"_s, u"Ann\u00e9"_s, u"Ann \u00e9 1"_s, u"\u674e\u96f7"_s })
+        QVERIFY(Chat::nameSkeleton(other) != ann);
+    QVERIFY(!Chat::nameSkeleton(u"\U0001f98a"_s).isEmpty());
+    QCOMPARE(Chat::nameSkeleton(ann), ann);
 }
 
 void tst_ChatRecords::texts()

@@ -30,6 +30,7 @@ private Q_SLOTS:
     void wrongVersion();
     void badNames_data();
     void badNames();
+    void nameTaken_data();
     void nameTaken();
     void nameOf10MB();
     void recordOf10MBOfAMember();
@@ -195,6 +196,8 @@ void tst_ChatHostile::badNames_data()
     QTest::newRow("two lines") << u"Eve\nAnn"_s;
     QTest::newRow("turned") << u"\u202eenA"_s;
     QTest::newRow("invisible") << u"Ann\u200b"_s;
+    QTest::newRow("nothing to be seen") << u"\u3164\u200d\ufe0f"_s;
+    QTest::newRow("tags alone") << QString::fromUcs4(U"\U000e0041\U000e0042", 2);
 }
 
 void tst_ChatHostile::badNames()
@@ -205,10 +208,23 @@ void tst_ChatHostile::badNames()
     expectDropped(eve, Chat::Reason::BadName);
 }
 
+void tst_ChatHostile::nameTaken_data()
+{
+    QTest::addColumn<QString>("name");
+    QTest::newRow("case") << u"aNN"_s;
+    QTest::newRow("joiner") << u"An\u200dn"_s;
+    QTest::newRow("non-joiner") << u"Ann\u200c"_s;
+    QTest::newRow("variation") << u"Ann\ufe0f"_s;
+    QTest::newRow("tag") << u"Ann"_s + QString::fromUcs4(U"\U000e0041", 1);
+    QTest::newRow("filler") << u"Ann\u3164"_s;
+    QTest::newRow("wide") << u"\uff21nn"_s;
+}
+
 void tst_ChatHostile::nameTaken()
 {
+    QFETCH(QString, name);
     HandClient eve(m_port);
-    eve.hello(u"aNN"_s, QByteArray(Chat::TokenSize, 'x'));
+    eve.hello(name, QByteArray(Chat::TokenSize, 'x'));
     expectDropped(eve, Chat::Reason::NameTaken);
 }
 
