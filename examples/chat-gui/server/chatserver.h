@@ -24,7 +24,7 @@ public:
     int memberCount() const { return int(m_members.size()); }
 
     // How long to wait for a stranger to say who it is (default 5 s), and for a member that takes
-    // nothing of a file any more (15 s).
+    // too little of a file (15 s).
     void setPatience(std::chrono::milliseconds stranger, std::chrono::milliseconds receiver);
 
     // Tells everybody and emits finished() when they know.

@@ -27,9 +27,9 @@ public:
     // The member has gone, or its file session has.
     void forget(Member &member);
 
-    // A receiver that takes nothing for so long does not hold up the others any more.
+    // A receiver that makes senders wait for so long does not hold up the others any more.
     void setPatience(std::chrono::milliseconds patience) { m_patience = patience; }
-    // Members whose file session takes nothing any more while others wait for it.
+    // Members whose file session takes too little while others wait for it.
     QList<quint32> stalledMembers() const;
 
 private:
